@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# One make, no recursion.  Each folder's Kbuild adds its objects to an archive:
+#
+#	kernel-$(CONFIG_ENCODED) += kernel/encoded.o
+#
+#	make [O=DIR] [V=1] [CC=clang] [SAN=address,undefined|thread]
+#	make menuconfig | defconfig | olddefconfig | allnoconfig
+#	make check | install [DESTDIR=] [PREFIX=/usr/local]
+
+VERSION	:= 0.1.0
+SONAME	:= libcopy_range.so.0
+
+O	?= build
+PREFIX	?= /usr/local
+BINDIR	?= $(PREFIX)/bin
+LIBDIR	?= $(PREFIX)/lib
+INCDIR	?= $(PREFIX)/include
+MANDIR	?= $(PREFIX)/share/man
+BASHDIR	?= $(PREFIX)/share/bash-completion/completions
+
+ifeq ($(origin CC),default)
+CC	:= gcc
+endif
+AR	?= ar
+LD	?= ld
+OBJCOPY	?= objcopy
+PKG_CONFIG ?= pkg-config
+
+ifeq ($(V),1)
+quiet	= $(2)
+else
+quiet	= @printf '  %-8s%s\n' '$(1)' '$(patsubst $(O)/%,%,$@)'; $(2)
+endif
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.PHONY: all programs tests lib
+all: programs lib
+
+# Configuration --------------------------------------------------------------
+
+export KCONFIG_CONFIG	  := $(O)/.config
+export KCONFIG_AUTOCONFIG := $(O)/include/auto.conf
+export KCONFIG_AUTOHEADER := $(O)/include/autoconf.h
+export KCONFIG_TRISTATE	  := $(O)/include/tristate.conf
+KCONFIGS := Kconfig $(wildcard */Kconfig)
+
+configs	 := menuconfig defconfig olddefconfig allnoconfig
+.PHONY: $(configs)
+menuconfig: $(O)/.config
+	kconfig-mconf Kconfig
+defconfig:
+	@mkdir -p $(O)/include
+	@kconfig-conf --alldefconfig Kconfig >/dev/null
+olddefconfig:
+	@mkdir -p $(O)/include
+	@kconfig-conf --olddefconfig Kconfig >/dev/null
+allnoconfig:
+	@mkdir -p $(O)/include
+	@kconfig-conf --allnoconfig Kconfig >/dev/null
+
+$(O)/.config:
+	@mkdir -p $(O)/include
+	@kconfig-conf --alldefconfig Kconfig >/dev/null
+$(O)/include/auto.conf: $(O)/.config $(KCONFIGS)
+	@mkdir -p $(O)/include
+	@kconfig-conf --olddefconfig Kconfig >/dev/null
+	@kconfig-conf --silentoldconfig Kconfig >/dev/null </dev/null
+	@test -e $(O)/include/autoconf.h && touch $@
+
+goals := $(or $(MAKECMDGOALS),all)
+ifneq ($(filter-out $(configs) clean distclean help,$(goals)),)
+-include $(O)/include/auto.conf
+endif
+
+# Flags ----------------------------------------------------------------------
+
+WARN	:= -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	   -Wpointer-arith -Wvla -Wundef -Wno-unused-parameter
+CFLAGS	?= -O2 -g
+ALL_CFLAGS = -std=c17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DCR_VERSION='"$(VERSION)"' \
+	   -include $(O)/include/autoconf.h -Iinclude -I. -fPIC -fvisibility=hidden \
+	   -fno-strict-aliasing -pthread -MMD -MP $(WARN) $(CFLAGS)
+ALL_LDFLAGS = -pthread $(LDFLAGS)
+
+ifneq ($(SAN),)
+ALL_CFLAGS  += -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all
+ALL_LDFLAGS += -fsanitize=$(SAN)
+endif
+
+libs-$(CONFIG_STREAM_URING) += liburing
+libs-$(CONFIG_CODEC_ZLIB)   += libdeflate
+libs-$(CONFIG_CODEC_ZSTD)   += libzstd
+aio-$(CONFIG_STREAM_AIO)    += -laio
+lzo-$(CONFIG_CODEC_LZO)     += -llzo2
+ifneq ($(strip $(libs-y)),)
+PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(libs-y))
+endif
+EXT_LIBS := $(PKG_LIBS) $(aio-y) $(lzo-y)
+
+# Objects --------------------------------------------------------------------
+# Archives in the order in which calls run; programs link them in this order and
+# without groups, so that a call upwards does not link.
+
+ARCHIVES := ocp kernel fs lib
+include $(wildcard kernel/Kbuild fs/Kbuild fs/*/Kbuild lib/Kbuild lib/*/Kbuild \
+	   userspace/*/Kbuild selftests/Kbuild bench/Kbuild)
+
+archive	= $(O)/$(1).a
+core_archives := $(foreach a,kernel fs lib,$(call archive,$(a)))
+
+define archive_rule
+$(call archive,$(1)): $(addprefix $(O)/,$(sort $($(1)-y)))
+endef
+$(foreach a,$(ARCHIVES),$(eval $(call archive_rule,$(a))))
+
+$(O)/%.a:
+	@mkdir -p $(@D)
+	$(call quiet,AR,rm -f $@; $(AR) rcsT $@ $^)
+
+$(O)/%.o: %.c $(O)/include/auto.conf Makefile
+	@mkdir -p $(@D)
+	$(call quiet,CC,$(CC) $(ALL_CFLAGS) $($(<:.c=)-cflags) -c -o $@ $<)
+
+-include $(patsubst %.o,$(O)/%.d,$(sort $(foreach a,$(ARCHIVES),$($(a)-y)) $(test-objs)))
+
+# Library --------------------------------------------------------------------
+
+lib: $(O)/$(SONAME) $(O)/libcopy_range.a $(O)/copy_range.pc
+
+core_objs = $(addprefix $(O)/,$(sort $(kernel-y) $(fs-y) $(lib-y)))
+
+$(O)/$(SONAME): $(core_objs) lib/libcopy_range.map
+	$(call quiet,LD,$(CC) -shared -Wl,-soname,$(SONAME) -Wl,-z,defs \
+		-Wl,--version-script=lib/libcopy_range.map -o $@ $(core_objs) $(ALL_LDFLAGS) $(EXT_LIBS))
+ifneq ($(SAN),)
+# A sanitizer's runtime lives in the program, so its symbols stay open here.
+$(O)/$(SONAME): ALL_LDFLAGS += -Wl,-z,nodefs
+endif
+
+# One object with every hidden symbol made local: a static archive that cannot
+# clash with a program's own names.
+$(O)/libcopy_range.a: $(core_objs)
+	$(call quiet,AR,$(LD) -r -o $(O)/copy_range.o $(core_objs) && \
+		$(OBJCOPY) --localize-hidden $(O)/copy_range.o && \
+		rm -f $@ && $(AR) rcs $@ $(O)/copy_range.o)
+
+$(O)/copy_range.pc: lib/copy_range.pc.in Makefile $(O)/include/auto.conf
+	$(call quiet,GEN,sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
+		-e 's|@INCDIR@|$(INCDIR)|' -e 's|@VERSION@|$(VERSION)|' \
+		-e 's|@PRIVATE@|$(EXT_LIBS) -pthread|' $< > $@)
+
+# Programs -------------------------------------------------------------------
+
+programs-$(CONFIG_OCP) += $(O)/ocp
+programs: $(programs-y)
+
+$(O)/ocp: $(call archive,ocp) $(core_archives)
+	$(call quiet,LD,$(CC) -o $@ $^ $(ALL_LDFLAGS) $(EXT_LIBS))
+
+# Install --------------------------------------------------------------------
+
+.PHONY: install clean distclean help
+install: all
+	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCDIR) $(DESTDIR)$(BINDIR) \
+		$(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man3 $(DESTDIR)$(BASHDIR)
+	install -m 644 include/copy_range.h $(DESTDIR)$(INCDIR)/
+	install -m 755 $(O)/$(SONAME) $(DESTDIR)$(LIBDIR)/$(SONAME).$(VERSION)
+	ln -sf $(SONAME).$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME)
+	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libcopy_range.so
+	install -m 644 $(O)/libcopy_range.a $(DESTDIR)$(LIBDIR)/
+	install -m 644 $(O)/copy_range.pc $(DESTDIR)$(LIBDIR)/pkgconfig/
+	set -e; for p in $(programs-y); do install -m 755 "$$p" $(DESTDIR)$(BINDIR)/; done
+	set -e; for m in $(wildcard man/*.1); do install -m 644 "$$m" $(DESTDIR)$(MANDIR)/man1/; done
+	set -e; for m in $(wildcard man/*.3); do install -m 644 "$$m" $(DESTDIR)$(MANDIR)/man3/; done
+	set -e; for c in $(wildcard completions/*.bash); do \
+		install -m 644 "$$c" $(DESTDIR)$(BASHDIR)/$$(basename "$$c" .bash); done
+
+clean:
+	rm -rf $(O)
+distclean: clean
+help:
+	@sed -n '3,11s/^# \{0,1\}//p' Makefile

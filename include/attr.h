@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * attr.h - attributes and directory entries: the words that doors, core and
+ * rooms share.  Names follow the kernel's (include/linux/fs.h, fileattr.h).
+ */
+#ifndef CR_ATTR_H
+#define CR_ATTR_H
+
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <time.h>
+
+#define ATTR_MODE  0x1u
+#define ATTR_OWNER 0x2u /* uid and gid; (uid_t)-1 or (gid_t)-1 leaves one */
+#define ATTR_TIMES 0x4u /* tv_nsec may be UTIME_OMIT or UTIME_NOW */
+
+struct iattr {
+	unsigned valid; /* ATTR_* */
+	mode_t mode;	/* permission bits, never applied to a symlink */
+	uid_t uid;
+	gid_t gid;
+	struct timespec atime, mtime;
+};
+
+struct xattr {
+	const char *key;
+	const void *value;
+	size_t len;
+};
+
+/* Inode flags: FS_*_FL of <linux/fs.h>, as chattr(1) and lsattr(1) know them. */
+struct fileattr {
+	uint32_t flags;
+};
+
+/* One name of a directory; entries lie one after the other in a dirbuf. */
+struct dirent_view {
+	uint64_t ino;
+	unsigned char type; /* DT_* */
+	const char *name;
+};
+
+/*
+ * A piece of a directory.  The caller gives data and size (32 KiB is good);
+ * the room fills len.  dirbuf_next() walks it without copying.
+ */
+struct dirbuf {
+	char *data;
+	size_t size, len, at;
+};
+
+/* What tells two files apart: equal ids are one file. */
+struct file_id {
+	uint64_t dev, ino;
+	uint64_t mount; /* distinguishes mounts, where known */
+	mode_t type;	/* S_IFMT bits */
+};
+
+#endif

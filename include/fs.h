@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * fs.h - what a room (backend) fills in.
+ *
+ * A room is a struct fs_type at the end of its file: read fs/mem/mem.c as the
+ * example.  Methods may be left out; kernel/ops.c is the only caller and gives
+ * each missing one its default.  Rooms never include vfs.h and never call up.
+ *
+ * All methods return 0 or a count, or a negative errno.
+ */
+#ifndef CR_FS_H
+#define CR_FS_H
+
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "attr.h"
+#include "copy_range.h"
+#include "encoded.h"
+
+struct fs_type;
+
+/* One mounted file system as one room sees it.  Made by the core, lives as long as its namespace. */
+struct mount {
+	const struct fs_type *type;
+	uint64_t dev, mnt_id;
+	uint8_t fsid[16];     /* of the storage below: equal on all mounts and subvolumes of it */
+	uint32_t block_size;  /* what clones and encoded writes align to; 1 if nothing */
+	uint32_t compression; /* enum encoded_compression that new data gets here */
+	atomic_uint lost;     /* 1 << enum copy_strategy_id: never on this mount */
+	struct mount *next;
+};
+
+/* An open file.  The core fills mnt and frees it; all else is the room's. */
+struct file {
+	const struct file_operations *op;
+	struct mount *mnt;
+	struct file_id id;
+	uint64_t attributes; /* STATX_ATTR_* at open */
+	uint64_t fsid_hint;  /* a room's own key to find its mount by, beside id.dev */
+	int oflags;	     /* flags it was opened with */
+	int fd;		     /* rooms of this machine; else -1 */
+	bool fd_borrowed;
+	struct file *lower; /* of a stackable room */
+	void *private;
+};
+
+struct file_operations {
+	int (*release)(struct file *); /* frees what the room holds; the struct stays the core's */
+
+	ssize_t (*read)(struct file *, void *, size_t, off_t);
+	ssize_t (*write)(struct file *, const void *, size_t, off_t);
+	off_t (*seek)(struct file *, off_t, int whence);
+	int (*allocate)(struct file *, int mode, off_t, off_t);
+	int (*truncate)(struct file *, off_t);
+	int (*sync)(struct file *, bool data_only);
+
+	/* Encoded: shaped like pread and pwrite; what Linux fs/btrfs/ioctl.c offers. */
+	ssize_t (*read_encoded)(struct file *, struct encoded_iov *, void *, size_t, off_t);
+	ssize_t (*write_encoded)(struct file *, const struct encoded_iov *, const struct iovec *,
+				 off_t);
+	/* Extents from pos on, holes included; count put in, 0 at the end of the file. */
+	int (*extents)(struct file *, off_t pos, struct file_extent *, unsigned n);
+
+	/*
+	 * The two ways of letting the storage copy; called on req->out when both
+	 * files are of one family.  They do as much as they can in one call and
+	 * say so in res->bytes; decline() when they moved nothing.
+	 */
+	int (*clone_range)(const struct copy_req *, struct copy_result *);
+	int (*copy_range)(const struct copy_req *, struct copy_result *);
+
+	/* Attributes of the file (name NULL) or of a name below it, not following it. */
+	int (*getattr)(struct file *, const char *name, struct statx *);
+	int (*setattr)(struct file *, const char *name, const struct iattr *);
+	ssize_t (*listxattr)(struct file *, const char *name, char *, size_t);
+	ssize_t (*getxattr)(struct file *, const char *name, const char *key, struct iovec *val);
+	int (*setxattr)(struct file *, const char *name, const struct xattr *);
+	int (*fileattr_get)(struct file *, struct fileattr *);
+	int (*fileattr_set)(struct file *, const struct fileattr *);
+
+	int (*openat)(struct file *dir, const char *name, mode_t mode, struct file *child);
+	ssize_t (*readdir)(struct file *, struct dirbuf *);
+	int (*mkdir)(struct file *, const char *, mode_t);
+	int (*mknod)(struct file *, const char *, mode_t, dev_t);
+	int (*symlink)(struct file *, const char *, const char *target);
+	ssize_t (*readlink)(struct file *, const char *, char *, size_t);
+	int (*link)(struct file *olddir, const char *old, struct file *dir, const char *name);
+	int (*unlink)(struct file *, const char *, int flags);
+	int (*rename)(struct file *, const char *old, const char *name, unsigned flags);
+};
+
+struct fs_type {
+	const char *name;
+	const char *scheme; /* "mem" for mem:...; NULL: paths of this machine */
+	const void *family; /* clone and offload are tried between rooms of one family */
+	const struct file_operations *op;
+	/*
+	 * Open @name (the part after "SCHEME:"), child->oflags are open(2)'s.  Fills
+	 * fd, id, attributes, private.  A stackable room gets child->lower opened.
+	 */
+	int (*open)(struct file *child, const char *name, mode_t mode);
+	/* "SCHEME:options:NAME": where the name of the lower file starts; NULL: not stackable. */
+	const char *(*lower_name)(const char *name);
+	/* Around a descriptor. */
+	int (*open_fd)(struct file *child, int fd);
+	/*
+	 * The first file on a mount: true when this room knows it better than the
+	 * one that opened it, and takes it over.  Fills fsid, block_size, compression.
+	 */
+	bool (*claim)(struct file *, struct mount *);
+};
+
+/* fs/types.c, or a test's own: ends with NULL; later ones claim first. */
+extern const struct fs_type *const cr_fs_types[];
+
+/**
+ * decline - a strategy says "not me"; it has written nothing
+ * @res: where the reason is kept, for explain
+ * @s: the strategy that declines
+ * @why: how far it reaches, positive errno, text for people, when to ask again
+ *
+ * Return: what the method returns: -EOPNOTSUPP when the whole mount cannot,
+ * else -EXDEV.
+ */
+int decline(struct copy_result *res, enum copy_strategy_id s, struct copy_why why);
+
+#endif

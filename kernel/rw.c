@@ -46,8 +46,8 @@ int full_write(struct file *file, const void *buf, size_t len, off_t pos, size_t
 
 	*done = 0;
 	while (*done < len) {
-		ssize_t n = cr_write(file, (const char *)buf + *done, len - *done,
-				     pos + (off_t)*done);
+		ssize_t n =
+			cr_write(file, (const char *)buf + *done, len - *done, pos + (off_t)*done);
 
 		if (n < 0 && rw_retry((int)n, &tries))
 			continue;

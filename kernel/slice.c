@@ -28,8 +28,7 @@ struct slices {
 };
 
 /* run() may be short without being at the end: goes on until it gives nothing. */
-static int slice_whole(const struct slices *sl, const struct copy_req *req,
-		       struct copy_result *res)
+static int slice_whole(const struct slices *sl, const struct copy_req *req, struct copy_result *res)
 {
 	int err;
 

@@ -13,10 +13,19 @@
 
 #include "stream.h"
 
-#define TINY	((size_t)64 << 10)  /* on the stack: no page of it is touched in vain */
-#define SMALL	((size_t)256 << 10) /* one buffer, one read, one write */
-#define BUF	((size_t)512 << 10)
-#define DEPTH_MAX 64u
+#define TINY	     ((size_t)64 << 10)	 /* on the stack: no page of it is touched in vain */
+#define SMALL	     ((size_t)256 << 10) /* one buffer, one read, one write */
+#define BUF	     ((size_t)512 << 10)
+#define DEPTH_MAX    64u
+#define PARALLEL_MIN ((uint64_t)4 << 20)
+
+/* Whole blocks of what the caller allows, at least one. */
+static size_t mem_max(const struct copy_req *req)
+{
+	size_t mem = req->mem_max ? req->mem_max : COPY_MEM_DEFAULT;
+
+	return MAX(mem - mem % ZERO_BLOCK, ZERO_BLOCK);
+}
 
 /*
  * One read, one write.  False: there are zeros in it that want a look for
@@ -40,8 +49,8 @@ static bool copy_small(const struct copy_req *req, struct copy_result *res, char
 }
 
 /* No page of the stack beyond what is read is touched. */
-static __attribute__((noinline)) bool copy_tiny(const struct copy_req *req,
-						struct copy_result *res, int *err)
+static __attribute__((noinline)) bool copy_tiny(const struct copy_req *req, struct copy_result *res,
+						int *err)
 {
 	_Alignas(16) char buf[TINY];
 
@@ -107,7 +116,8 @@ static void twins_close(struct twins *t)
 	twin_close(&t->dout);
 }
 
-/* Holes at the end were left out: the file has to reach over them, or the count ends before them. */
+/* Holes at the end were left out: the file has to reach over them, or the count ends before them.
+ */
 static int stream_extend(struct stream *s, uint64_t *good)
 {
 	uint64_t pos = (uint64_t)s->req->pos_out, size, from;
@@ -147,27 +157,73 @@ static int stream_finish(struct stream *s, struct copy_result *res)
 	return err;
 }
 
-int stream_run(const struct copy_req *req, struct copy_result *res,
-	       const struct stream_plan *plan)
+/* -EAGAIN: the engine could not start, nothing was copied. */
+int stream_run(const struct copy_req *req, struct copy_result *res, const struct stream_plan *plan)
 {
-	struct stream s = {
-		.req = req, .buf = plan->buf, .depth = plan->depth, .f = FRONTIER_START};
+	struct stream s = {.req = req,
+			   .buf = plan->buf,
+			   .depth = plan->depth,
+			   .walk = plan->walk,
+			   .f = FRONTIER_START};
 	struct twins t = {{.fd = -1}, {.fd = -1}, {.fd = -1}, {.fd = -1}};
-	int err = 0;
+	int err = size_of(req->out, &s.old_size);
 
-	if (!req->out->fresh)
-		err = size_of(req->out, &s.old_size);
 	if (err)
 		return err;
-	s.walk = plan->walk;
 	twins_open(&s, &t, plan);
 	pthread_mutex_init(&s.lock, NULL);
 	if (req->progress)
 		__atomic_store_n(&req->progress->strategy, COPY_STREAM, __ATOMIC_RELAXED);
-	err = plan->engine->fits(&s) ? plan->engine->run(&s) : -ENOSYS;
-	if (!err)
+	if (!plan->engine->fits(&s) || plan->engine->run(&s))
+		err = -EAGAIN;
+	else
 		err = stream_finish(&s, res);
 	pthread_mutex_destroy(&s.lock);
 	twins_close(&t);
+	return err;
+}
+
+static unsigned plan_depth(const struct copy_req *req, uint64_t len)
+{
+	if (req->jobs == 1 || (req->flags & COPY_RANGE_SERIAL) || len < PARALLEL_MIN)
+		return 1;
+	return req->jobs ? MIN(req->jobs, DEPTH_MAX) : workers_default();
+}
+
+static int stream_large(const struct copy_req *req, struct copy_result *res)
+{
+	size_t mem = mem_max(req);
+	struct stream_plan plan = {.engine = &stream_threads, .buf = MIN(BUF, mem)};
+	uint64_t size, len;
+	int err = size_of(req->in, &size);
+
+	if (err)
+		return err;
+	len = size > (uint64_t)req->pos_in ? size - (uint64_t)req->pos_in : 0;
+	len = MIN(len, req->len);
+	plan.depth = MIN(plan_depth(req, len), MAX(1u, (unsigned)(mem / plan.buf)));
+	plan.walk = len && !(req->flags & COPY_RANGE_FILL_HOLES);
+	return stream_run(req, res, &plan);
+}
+
+/* What the files themselves refuse has to look like a refusal, or like the end of a good part. */
+static int stream_refused(const struct copy_req *req, struct copy_result *res, int err)
+{
+	if (res->bytes)
+		return 0;
+	return decline(res, COPY_STREAM,
+		       (struct copy_why){.reason = "the file cannot be read or written",
+					 .error = -err,
+					 .scope = COPY_THIS_FILE});
+}
+
+int stream_copy(const struct copy_req *req, struct copy_result *res)
+{
+	int err = 0;
+
+	if (!copy_at_once(req, res, &err))
+		err = stream_large(req, res);
+	if (err == -EXDEV || err == -EOPNOTSUPP)
+		err = stream_refused(req, res, err);
 	return err;
 }

@@ -109,6 +109,7 @@ struct stream_engine {
 	int (*run)(struct stream *s);
 };
 extern const struct stream_engine stream_threads, stream_uring, stream_aio;
+const struct stream_engine *stream_engine_find(const char *name); /* NULL: not built in */
 
 /* stream_async.c: buffers that each wait for one read or write. */
 struct slot {
@@ -155,8 +156,8 @@ struct stream_plan {
 	size_t buf;
 	unsigned depth;
 	bool direct_in, direct_out;
+	bool walk; /* ask the source for holes */
 };
-int stream_run(const struct copy_req *req, struct copy_result *res,
-	       const struct stream_plan *plan);
+int stream_run(const struct copy_req *req, struct copy_result *res, const struct stream_plan *plan);
 
 #endif

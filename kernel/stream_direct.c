@@ -19,7 +19,7 @@
 
 #define DIRECT_ALIGN 4096u
 #define COLD_SAMPLES 8u
-#define KEEP_FLAGS (O_ACCMODE | O_NOATIME | O_DSYNC | O_SYNC)
+#define KEEP_FLAGS   (O_ACCMODE | O_NOATIME | O_DSYNC | O_SYNC)
 
 int twin_open(const struct file *file, bool direct, struct file *twin)
 {

@@ -91,7 +91,8 @@ static int uring_wait(void *queue, struct slot **slot, ssize_t *res)
 	if (io_uring_sq_ready(&u->ring) || io_uring_peek_cqe(&u->ring, &cqe)) {
 		do {
 			err = io_uring_submit_and_wait(&u->ring, 1);
-		} while (err == -EINTR || err == -EBUSY || (err == -EAGAIN && rw_retry(err, &tries)));
+		} while (err == -EINTR || err == -EBUSY ||
+			 (err == -EAGAIN && rw_retry(err, &tries)));
 		if (err < 0)
 			return err;
 	}

@@ -61,7 +61,8 @@ static void walk_on(struct stream *s)
 		s->data_end = s->req->len;
 }
 
-/* Chunks end at multiples of the buffer size in the target, so that all but the ends are aligned. */
+/* Chunks end at multiples of the buffer size in the target, so that all but the ends are aligned.
+ */
 static size_t chunk_len(const struct stream *s)
 {
 	uint64_t room = s->buf - ((uint64_t)s->req->pos_out + s->f.next) % s->buf;

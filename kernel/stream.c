@@ -227,3 +227,13 @@ int stream_copy(const struct copy_req *req, struct copy_result *res)
 		err = stream_refused(req, res, err);
 	return err;
 }
+
+static const struct stream_engine *const engines[] = {ENGINE_URING ENGINE_AIO & stream_threads};
+
+const struct stream_engine *stream_engine_find(const char *name)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(engines); i++)
+		if (!strcmp(engines[i]->name, name))
+			return engines[i];
+	return NULL;
+}

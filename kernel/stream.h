@@ -109,6 +109,17 @@ struct stream_engine {
 	int (*run)(struct stream *s);
 };
 extern const struct stream_engine stream_threads, stream_uring, stream_aio;
+/* Rows of the table in stream.c, for what the build has. */
+#ifdef CONFIG_STREAM_URING
+#define ENGINE_URING &stream_uring,
+#else
+#define ENGINE_URING
+#endif
+#ifdef CONFIG_STREAM_AIO
+#define ENGINE_AIO &stream_aio,
+#else
+#define ENGINE_AIO
+#endif
 const struct stream_engine *stream_engine_find(const char *name); /* NULL: not built in */
 
 /* stream_async.c: buffers that each wait for one read or write. */

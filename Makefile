@@ -63,10 +63,13 @@ allnoconfig:
 $(O)/.config:
 	@mkdir -p $(O)/include
 	@kconfig-conf --alldefconfig Kconfig >/dev/null
+# It drops include/config/ and temporary files where it stands: so it stands in O.
 $(O)/include/auto.conf: $(O)/.config $(KCONFIGS)
-	@mkdir -p $(O)/include
+	@mkdir -p $(O)/include/config
 	@kconfig-conf --olddefconfig Kconfig >/dev/null
-	@kconfig-conf --silentoldconfig Kconfig >/dev/null </dev/null
+	@cd $(O) && srctree='$(CURDIR)' KCONFIG_CONFIG=.config KCONFIG_AUTOCONFIG=include/auto.conf \
+		KCONFIG_AUTOHEADER=include/autoconf.h KCONFIG_TRISTATE=include/tristate.conf \
+		kconfig-conf --silentoldconfig Kconfig >/dev/null </dev/null
 	@test -e $(O)/include/autoconf.h && touch $@
 
 goals := $(or $(MAKECMDGOALS),all)

@@ -10,7 +10,6 @@
  * body cloned and its tail offloaded again.  This is the only fallback of the
  * project: no room calls another strategy by itself.
  */
-#include <assert.h>
 #include <string.h>
 
 #include "core.h"
@@ -179,6 +178,15 @@ static void remember_refusal(const struct copy_req *req, struct mount_pair *pair
 	pthread_mutex_unlock(&ns->lock);
 }
 
+/*
+ * A refusal is one of two errors and a reason from decline().  The same errors without a
+ * reason come from a read or a write (some files of /sys answer EOPNOTSUPP) and are final.
+ */
+static bool is_refusal(int err, const struct copy_result *part, unsigned s)
+{
+	return (err == -EXDEV || err == -EOPNOTSUPP) && part->why[s].reason && !part->bytes;
+}
+
 /* Ask the strategies in order for a prefix of @req; @gone are out for the rest of the call. */
 static int copy_step(struct copy_req *req, unsigned *gone, struct copy_result *part)
 {
@@ -192,14 +200,14 @@ static int copy_step(struct copy_req *req, unsigned *gone, struct copy_result *p
 			continue;
 		known = known_refusal(req, pair, s);
 		if (known) {
-			err = decline(part, s, *known);
+			decline(part, s, *known);
+			err = -known->error;
 			*gone |= 1u << s;
 			continue;
 		}
 		err = strategies[s].run(req, part);
-		if (err != -EXDEV && err != -EOPNOTSUPP)
+		if (!is_refusal(err, part, s))
 			return err;
-		assert(!part->bytes && part->why[s].reason);
 		remember_refusal(req, pair, s, &part->why[s]);
 		if (part->why[s].after && part->why[s].after < req->len)
 			req->len = part->why[s].after;

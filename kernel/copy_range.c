@@ -129,6 +129,8 @@ struct copy_req copy_rest(const struct copy_req *req, uint64_t done, uint64_t ma
 
 void copy_result_add(struct copy_result *sum, const struct copy_result *add)
 {
+	if (add->bytes)
+		sum->stable = add->stable && (sum->stable || !sum->bytes);
 	sum->bytes += add->bytes;
 	sum->holes += add->holes;
 	sum->stopped |= add->stopped;
@@ -260,14 +262,29 @@ static int copy_clipped(const struct copy_req *req, unsigned gone, struct copy_r
 }
 
 /* The source may have grown while it was copied: true when there is more to do. */
-static bool source_grew(struct copy_req *req, const struct copy_result *res)
+static bool source_grew(struct copy_req *req, struct copy_limits *lim,
+			const struct copy_result *res)
 {
 	struct statx stx;
+	uint64_t len;
 
 	if (cr_getattr(req->in, NULL, &stx) || stx.stx_size <= (uint64_t)req->pos_in + res->bytes)
 		return false;
-	req->len = stx.stx_size - (uint64_t)req->pos_in;
-	return true;
+	len = stx.stx_size - (uint64_t)req->pos_in;
+	req->len = MIN(len, lim->room);
+	lim->cut = len - req->len;
+	return req->len > res->bytes;
+}
+
+int copy_stable(const struct copy_req *req, struct copy_result *res)
+{
+	int err = 0;
+
+	if (res->bytes && (req->flags & COPY_RANGE_STABLE)) {
+		err = cr_sync(req->out, true);
+		res->stable = !err;
+	}
+	return err;
 }
 
 int cr_copy_range(const struct copy_req *user, struct copy_result *res)
@@ -288,12 +305,11 @@ int cr_copy_range(const struct copy_req *user, struct copy_result *res)
 		err = copy_clipped(&req, gone, res);
 		if (err || res->stopped || res->bytes < before || lim.unsized)
 			break;
-	} while (lim.to_eof && source_grew(&req, res));
-	if (!err && res->bytes && (req.flags & COPY_RANGE_STABLE)) {
-		err = cr_sync(req.out, true);
-		res->stable = !err;
-	}
-	return err;
+	} while (lim.to_eof && source_grew(&req, &lim, res));
+	/* The target is full while the source goes on; the signal is for who begins there. */
+	if (!err && lim.cut && res->bytes == req.len)
+		err = -EFBIG;
+	return err ? err : copy_stable(&req, res);
 }
 
 int cr_probe(const struct copy_req *user, struct copy_result *res)

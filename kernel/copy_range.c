@@ -42,6 +42,14 @@ static int offload_slice(const struct copy_req *req, struct copy_result *res)
 	return err;
 }
 
+/* Before a hole is made in its name: who declines has written nothing. */
+static int offload_possible(const struct copy_req *req, struct copy_result *res)
+{
+	struct copy_req none = copy_rest(req, 0, 0);
+
+	return op_copy_range(&none, res);
+}
+
 /* Data by the storage's own copy, slice by slice; holes are made here, because such copies fill
  * them. */
 static int offload_copy(const struct copy_req *req, struct copy_result *res)
@@ -56,7 +64,9 @@ static int offload_copy(const struct copy_req *req, struct copy_result *res)
 			return err;
 		rest.len = seg.len;
 		if (seg.hole) {
-			err = hole_make(&rest, seg.len);
+			err = res->bytes ? 0 : offload_possible(&rest, res);
+			if (!err)
+				err = hole_make(&rest, seg.len);
 			if (err)
 				return err;
 			copy_account_hole(req, res, COPY_OFFLOAD, seg.len);

@@ -74,7 +74,8 @@ struct file_operations {
 	/*
 	 * The two ways of letting the storage copy; called on req->out when both
 	 * files are of one family.  They do as much as they can in one call and
-	 * say so in res->bytes; decline() when they moved nothing.
+	 * say so in res->bytes; decline() when they moved nothing.  copy_range()
+	 * of length 0 says whether it would: 0, or decline().
 	 */
 	int (*clone_range)(const struct copy_req *, struct copy_result *);
 	int (*copy_range)(const struct copy_req *, struct copy_result *);

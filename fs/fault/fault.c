@@ -4,7 +4,8 @@
  *
  *	fault:RULES:NAME	the file NAME (a path or a URL), which breaks by RULES
  *
- * RULES is a comma list, perhaps empty, of METHOD[(GLOB)][@WHEN]=ACTION:
+ * RULES is a comma list without colons, perhaps empty, of
+ * METHOD[(GLOB)][@WHEN]=ACTION:
  *
  *	METHOD	a name out of FAULT_METHODS, or * for every one
  *	GLOB	only calls on files whose last name component matches it

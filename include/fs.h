@@ -110,7 +110,9 @@ struct fs_type {
 	void (*stop)(void *room);
 	/*
 	 * Open @name (the part after "SCHEME:"), child->oflags are open(2)'s.  Fills
-	 * fd, id, attributes, private.  A stackable room gets child->lower opened.
+	 * fd, id, attributes, private.  In a stackable room this and openat come
+	 * before the core opens child->lower, whose id and attributes the child gets;
+	 * when that fails, release is called with lower NULL.
 	 */
 	int (*open)(struct file *child, const char *name, mode_t mode);
 	/* "SCHEME:options:NAME": where the name of the lower file starts; NULL: not stackable. */

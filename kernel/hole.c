@@ -23,7 +23,10 @@ static int segment_set(struct segment *seg, uint64_t len, uint64_t max, bool hol
 	return 0;
 }
 
-/* No data from @pos on: a hole up to the size, or the end. */
+/*
+ * No data from here on: a hole up to the size, or the end.  ENXIO is also what a
+ * file says that has become too short, so the hole has to be confirmed.
+ */
 static int segment_tail(const struct copy_req *req, uint64_t max, struct segment *seg)
 {
 	uint64_t size;
@@ -32,6 +35,8 @@ static int segment_tail(const struct copy_req *req, uint64_t max, struct segment
 		return segment_set(seg, max, max, false);
 	if (size <= (uint64_t)req->pos_in)
 		return segment_set(seg, 0, max, false);
+	if (cr_seek(req->in, req->pos_in, SEEK_HOLE) != req->pos_in)
+		return segment_set(seg, max, max, false);
 	return segment_set(seg, size - (uint64_t)req->pos_in, max, true);
 }
 

@@ -28,10 +28,28 @@ static double now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+static const struct stream_engine *const engines[] = {
+#ifdef CONFIG_STREAM_URING
+	&stream_uring,
+#endif
+#ifdef CONFIG_STREAM_AIO
+	&stream_aio,
+#endif
+	&stream_threads,
+};
+
+static const struct stream_engine *engine_of(const char *name)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(engines); i++)
+		if (!strcmp(engines[i]->name, name))
+			return engines[i];
+	return NULL;
+}
+
 static int run(char **argv, struct copy_result *res)
 {
 	struct stream_plan plan = {
-		.engine = stream_engine_find(argv[1]),
+		.engine = engine_of(argv[1]),
 		.depth = (unsigned)atoi(argv[2]),
 		.buf = (size_t)atol(argv[3]) << 10,
 		.direct_in = !strcmp(argv[4], "in") || !strcmp(argv[4], "both"),

@@ -13,19 +13,8 @@
 
 #include "stream.h"
 
-#define TINY	     ((size_t)64 << 10)	 /* on the stack: no page of it is touched in vain */
-#define SMALL	     ((size_t)256 << 10) /* one buffer, one read, one write */
-#define BUF	     ((size_t)512 << 10)
-#define DEPTH_MAX    64u
-#define PARALLEL_MIN ((uint64_t)4 << 20)
-
-/* Whole blocks of what the caller allows, at least one. */
-static size_t mem_max(const struct copy_req *req)
-{
-	size_t mem = req->mem_max ? req->mem_max : COPY_MEM_DEFAULT;
-
-	return MAX(mem - mem % ZERO_BLOCK, ZERO_BLOCK);
-}
+#define TINY  ((size_t)64 << 10)  /* on the stack: no page of it is touched in vain */
+#define SMALL ((size_t)256 << 10) /* one buffer, one read, one write */
 
 /*
  * One read, one write.  False: there are zeros in it that want a look for
@@ -59,7 +48,7 @@ static __attribute__((noinline)) bool copy_tiny(const struct copy_req *req, stru
 
 static bool copy_at_once(const struct copy_req *req, struct copy_result *res, int *err)
 {
-	size_t max = MIN(SMALL, mem_max(req));
+	size_t max = MIN(SMALL, stream_mem(req));
 	bool done;
 	char *buf;
 
@@ -183,29 +172,6 @@ int stream_run(const struct copy_req *req, struct copy_result *res, const struct
 	return err;
 }
 
-static unsigned plan_depth(const struct copy_req *req, uint64_t len)
-{
-	if (req->jobs == 1 || (req->flags & COPY_RANGE_SERIAL) || len < PARALLEL_MIN)
-		return 1;
-	return req->jobs ? MIN(req->jobs, DEPTH_MAX) : workers_default();
-}
-
-static int stream_large(const struct copy_req *req, struct copy_result *res)
-{
-	size_t mem = mem_max(req);
-	struct stream_plan plan = {.engine = &stream_threads, .buf = MIN(BUF, mem)};
-	uint64_t size, len;
-	int err = size_of(req->in, &size);
-
-	if (err)
-		return err;
-	len = size > (uint64_t)req->pos_in ? size - (uint64_t)req->pos_in : 0;
-	len = MIN(len, req->len);
-	plan.depth = MIN(plan_depth(req, len), MAX(1u, (unsigned)(mem / plan.buf)));
-	plan.walk = len && !(req->flags & COPY_RANGE_FILL_HOLES);
-	return stream_run(req, res, &plan);
-}
-
 /* What the files themselves refuse has to look like a refusal, or like the end of a good part. */
 static int stream_refused(const struct copy_req *req, struct copy_result *res, int err)
 {
@@ -222,18 +188,8 @@ int stream_copy(const struct copy_req *req, struct copy_result *res)
 	int err = 0;
 
 	if (!copy_at_once(req, res, &err))
-		err = stream_large(req, res);
+		err = stream_planned(req, res);
 	if (err == -EXDEV || err == -EOPNOTSUPP)
 		err = stream_refused(req, res, err);
 	return err;
-}
-
-static const struct stream_engine *const engines[] = {ENGINE_URING ENGINE_AIO & stream_threads};
-
-const struct stream_engine *stream_engine_find(const char *name)
-{
-	for (unsigned i = 0; i < ARRAY_SIZE(engines); i++)
-		if (!strcmp(engines[i]->name, name))
-			return engines[i];
-	return NULL;
 }

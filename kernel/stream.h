@@ -109,19 +109,6 @@ struct stream_engine {
 	int (*run)(struct stream *s);
 };
 extern const struct stream_engine stream_threads, stream_uring, stream_aio;
-/* Rows of the table in stream.c, for what the build has. */
-#ifdef CONFIG_STREAM_URING
-#define ENGINE_URING &stream_uring,
-#else
-#define ENGINE_URING
-#endif
-#ifdef CONFIG_STREAM_AIO
-#define ENGINE_AIO &stream_aio,
-#else
-#define ENGINE_AIO
-#endif
-const struct stream_engine *stream_engine_find(const char *name); /* NULL: not built in */
-
 /* stream_async.c: buffers that each wait for one read or write. */
 struct slot {
 	struct chunk c;
@@ -161,7 +148,7 @@ void twin_close(struct file *twin);
 uint32_t direct_align(struct file *file);
 bool source_is_cold(const struct copy_req *req);
 
-/* stream.c: how a stream goes. */
+/* How a stream goes.  stream_plan.c chooses, stream.c does it. */
 struct stream_plan {
 	const struct stream_engine *engine;
 	size_t buf;
@@ -170,5 +157,7 @@ struct stream_plan {
 	bool walk; /* ask the source for holes */
 };
 int stream_run(const struct copy_req *req, struct copy_result *res, const struct stream_plan *plan);
+int stream_planned(const struct copy_req *req, struct copy_result *res);
+size_t stream_mem(const struct copy_req *req); /* bound on its buffers, whole blocks */
 
 #endif

@@ -146,7 +146,6 @@ static int stream_finish(struct stream *s, struct copy_result *res)
 	return err;
 }
 
-/* -EAGAIN: the engine could not start, nothing was copied. */
 int stream_run(const struct copy_req *req, struct copy_result *res, const struct stream_plan *plan)
 {
 	struct stream s = {.req = req,
@@ -164,7 +163,7 @@ int stream_run(const struct copy_req *req, struct copy_result *res, const struct
 	if (req->progress)
 		__atomic_store_n(&req->progress->strategy, COPY_STREAM, __ATOMIC_RELAXED);
 	if (!plan->engine->fits(&s) || plan->engine->run(&s))
-		err = -EAGAIN;
+		err = STREAM_NOT_STARTED;
 	else
 		err = stream_finish(&s, res);
 	pthread_mutex_destroy(&s.lock);

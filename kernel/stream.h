@@ -156,6 +156,7 @@ struct stream_plan {
 	bool direct_in, direct_out;
 	bool walk; /* ask the source for holes */
 };
+#define STREAM_NOT_STARTED 1 /* by this engine; nothing was copied */
 int stream_run(const struct copy_req *req, struct copy_result *res, const struct stream_plan *plan);
 int stream_planned(const struct copy_req *req, struct copy_result *res);
 size_t stream_mem(const struct copy_req *req); /* bound on its buffers, whole blocks */

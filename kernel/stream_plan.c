@@ -117,12 +117,12 @@ static int run_choice(const struct copy_req *req, struct copy_result *res, const
 static int run_first(const struct copy_req *req, struct copy_result *res,
 		     const struct stream_engine *engine, const struct source *src)
 {
-	int err = -EAGAIN;
+	int err = STREAM_NOT_STARTED;
 
-	for (unsigned i = 0; i < ARRAY_SIZE(choices) && err == -EAGAIN; i++)
+	for (unsigned i = 0; i < ARRAY_SIZE(choices) && err == STREAM_NOT_STARTED; i++)
 		if (choices[i].kind == src->kind && (!engine || choices[i].engine == engine))
 			err = run_choice(req, res, &choices[i], src);
-	for (unsigned i = 0; engine && i < ARRAY_SIZE(choices) && err == -EAGAIN; i++)
+	for (unsigned i = 0; engine && i < ARRAY_SIZE(choices) && err == STREAM_NOT_STARTED; i++)
 		if (choices[i].engine == engine)
 			err = run_choice(req, res, &choices[i], src);
 	return err;
@@ -158,5 +158,7 @@ int stream_planned(const struct copy_req *req, struct copy_result *res)
 	if (src.parallel)
 		src.kind = source_kind(req, src.len);
 	err = run_first(req, res, wanted, &src);
-	return err == -EAGAIN ? run_first(req, res, &stream_threads, &src) : err;
+	if (err == STREAM_NOT_STARTED)
+		err = run_first(req, res, &stream_threads, &src);
+	return err == STREAM_NOT_STARTED ? -ENOMEM : err;
 }

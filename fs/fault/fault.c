@@ -297,11 +297,12 @@ static ssize_t fault_write_encoded(struct file *file, const struct encoded_iov *
 	return err ? err : LOWER(file, write_encoded, -EOPNOTSUPP, ev, payload, pos);
 }
 
-static int fault_extents(struct file *file, off_t pos, struct file_extent *ext, unsigned n)
+static int fault_extents(struct file *file, off_t pos, struct file_extent *ext, unsigned n,
+			 unsigned how)
 {
 	int err = fail_on(file, FAULT_extents, NULL);
 
-	return err ? err : LOWER(file, extents, -EOPNOTSUPP, pos, ext, n);
+	return err ? err : LOWER(file, extents, -EOPNOTSUPP, pos, ext, n, how);
 }
 
 /* As the host room has it: these say "not here", all others are final. */

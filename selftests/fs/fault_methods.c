@@ -108,7 +108,7 @@ static int do_extents(struct every *e)
 {
 	struct file_extent ext;
 
-	return op_extents(e->file, 0, &ext, 1);
+	return op_extents(e->file, 0, &ext, 1, 0);
 }
 
 static int do_clone_range(struct every *e)

@@ -151,6 +151,19 @@ TEST_F(stream, ends_at_an_error_of_the_target)
 	RUN_ROWS(&self->rig, rows, self->req);
 }
 
+/* The one that fails is slow, so that pieces behind it are written: they must go again. */
+TEST_F(stream, what_was_written_beyond_an_error_does_not_stay)
+{
+	static const struct row rows[] = {
+		{"read@2=delay100,read@2=EIO", -EIO, NO_MATTER, -1},
+		{"write@1=delay100,write@1=ENOSPC", -ENOSPC, NO_MATTER, -1},
+		{"write@2=delay100,write@2=ENOSPC", -ENOSPC, NO_MATTER, -1},
+		{"read@2=delay100,read@2=short0", 0, NO_MATTER, -1},
+	};
+
+	RUN_ROWS(&self->rig, rows, self->req);
+}
+
 TEST_F(stream, a_source_that_shrank_is_just_short)
 {
 	struct row row = {"read@3+=short0", 0, 0, -1};
@@ -306,6 +319,23 @@ TEST_F(host, an_error_after_part_of_an_offload_is_final)
 
 	self->req.flags = COPY_RANGE_SERIAL;
 	RUN_ROWS(&self->rig, rows, self->req);
+}
+
+/* Slices of 64 MiB by several workers: the slow one fails when those behind it are done. */
+TEST_F(host, slices_beyond_a_failed_one_do_not_count)
+{
+	static const struct row rows[] = {
+		{"copy_range@2=delay300,copy_range@2=EIO,write=EDOM", -EIO, 1024 * KIB, -1},
+		{"copy_range@2=delay300,copy_range@2=short8192,copy_range@2=ENOSPC,write=EDOM",
+		 -ENOSPC, 1024 * KIB + 8192, -1},
+	};
+	struct rig_plan plan = {.dir = fixture_dir(), .len = 160 * 1024 * KIB};
+	struct rig rig;
+
+	ASSERT_EQ(0, rig_make(&rig, &plan));
+	self->req.jobs = 2;
+	RUN_ROWS(&rig, rows, self->req);
+	rig_free(&rig);
 }
 
 TEST_F(host, a_short_offload_goes_on)

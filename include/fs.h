@@ -78,7 +78,8 @@ struct file_operations {
 	/*
 	 * The two ways of letting the storage copy; called on req->out when both
 	 * files are of one family.  They do as much as they can in one call and
-	 * say so in res->bytes; decline() when they moved nothing.
+	 * say so in res->bytes; decline() when they moved nothing.  copy_range()
+	 * of length 0 says whether it would: 0, or decline().
 	 */
 	int (*clone_range)(const struct copy_req *, struct copy_result *);
 	int (*copy_range)(const struct copy_req *, struct copy_result *);
@@ -113,7 +114,9 @@ struct fs_type {
 	void (*stop)(void *room);
 	/*
 	 * Open @name (the part after "SCHEME:"), child->oflags are open(2)'s.  Fills
-	 * fd, id, attributes, private.  A stackable room gets child->lower opened.
+	 * fd, id, attributes, private.  In a stackable room this and openat come
+	 * before the core opens child->lower, whose id and attributes the child gets;
+	 * when that fails, release is called with lower NULL.
 	 */
 	int (*open)(struct file *child, const char *name, mode_t mode);
 	/* "SCHEME:options:NAME": where the name of the lower file starts; NULL: not stackable. */

@@ -174,17 +174,32 @@ off_t not_zero(int fd, off_t pos, size_t len)
 	return compare(fd, pos, len, 0, -1);
 }
 
+/* As much as fits or there is: files of /proc give a page at a time. */
+static size_t fill(int fd, char *buf, size_t size, off_t pos)
+{
+	size_t have = 0;
+	ssize_t n;
+
+	do {
+		n = pread(fd, buf + have, size - have, pos + (off_t)have);
+		if (n < 0)
+			die("reading a test file");
+		have += (size_t)n;
+	} while (n && have < size);
+	return have;
+}
+
 bool same_bytes(int fd_a, int fd_b)
 {
 	static char a[65536], b[65536];
 	off_t pos = 0;
-	ssize_t n;
+	size_t n;
 
 	do {
-		n = pread(fd_a, a, sizeof(a), pos);
-		if (n < 0 || pread(fd_b, b, sizeof(b), pos) != n || memcmp(a, b, (size_t)n) != 0)
+		n = fill(fd_a, a, sizeof(a), pos);
+		if (fill(fd_b, b, sizeof(b), pos) != n || memcmp(a, b, n) != 0)
 			return false;
-		pos += n;
+		pos += (off_t)n;
 	} while (n);
 	return true;
 }

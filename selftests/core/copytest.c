@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* copytest.c - what the tests of copy_range() share. */
+#include <endian.h>
 #include <ftw.h>
 #include <linux/fiemap.h>
 #include <linux/fs.h>
@@ -108,15 +109,33 @@ int file_open(const char *dir, const char *name, int flags)
 	return fd;
 }
 
-unsigned char content(unsigned seed, off_t pos)
+/* Eight bytes at a time, none of them zero. */
+static uint64_t word(unsigned seed, uint64_t index)
 {
-	uint64_t x = (uint64_t)pos / 8 + ((uint64_t)seed << 40);
-	unsigned char c;
+	uint64_t x = index + ((uint64_t)seed << 40);
 
 	x = (x ^ (x >> 31)) * 0x9e3779b97f4a7c15u;
-	x ^= x >> 29;
-	c = (unsigned char)(x >> (pos % 8 * 8));
-	return c ? c : 1;
+	return (x ^ (x >> 29)) | 0x0101010101010101u;
+}
+
+unsigned char content(unsigned seed, off_t pos)
+{
+	return (unsigned char)(word(seed, (uint64_t)pos / 8) >> (pos % 8 * 8));
+}
+
+void content_fill(unsigned char *buf, size_t len, unsigned seed, off_t from)
+{
+	size_t i = 0;
+
+	for (; i < len && (from + (off_t)i) % 8; i++)
+		buf[i] = content(seed, from + (off_t)i);
+	for (; i + 8 <= len; i += 8) {
+		uint64_t x = htole64(word(seed, (uint64_t)(from + (off_t)i) / 8));
+
+		memcpy(buf + i, &x, 8);
+	}
+	for (; i < len; i++)
+		buf[i] = content(seed, from + (off_t)i);
 }
 
 void put_from(int fd, off_t pos, size_t len, unsigned seed, off_t from)
@@ -126,8 +145,7 @@ void put_from(int fd, off_t pos, size_t len, unsigned seed, off_t from)
 	while (len) {
 		size_t n = len < sizeof(buf) ? len : sizeof(buf);
 
-		for (size_t i = 0; i < n; i++)
-			buf[i] = content(seed, from + (off_t)i);
+		content_fill(buf, n, seed, from);
 		if (pwrite(fd, buf, n, pos) != (ssize_t)n)
 			die("writing a test file");
 		pos += (off_t)n;
@@ -144,7 +162,7 @@ void put(int fd, off_t pos, size_t len, unsigned seed)
 /* Compares with content, or with zeros when @from is negative. */
 static off_t compare(int fd, off_t pos, size_t len, unsigned seed, off_t from)
 {
-	static unsigned char buf[65536];
+	static unsigned char buf[65536], wanted[65536];
 
 	while (len) {
 		size_t want = len < sizeof(buf) ? len : sizeof(buf);
@@ -154,8 +172,12 @@ static off_t compare(int fd, off_t pos, size_t len, unsigned seed, off_t from)
 			die("reading a test file");
 		if (n == 0)
 			return pos;
-		for (ssize_t i = 0; i < n; i++)
-			if (buf[i] != (from < 0 ? 0 : content(seed, from + i)))
+		if (from >= 0)
+			content_fill(wanted, (size_t)n, seed, from);
+		else
+			memset(wanted, 0, (size_t)n);
+		for (ssize_t i = 0; memcmp(buf, wanted, (size_t)n) != 0 && i < n; i++)
+			if (buf[i] != wanted[i])
 				return pos + i;
 		pos += n;
 		from += from < 0 ? 0 : n;

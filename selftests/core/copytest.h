@@ -48,6 +48,7 @@ int file_open(const char *dir, const char *name, int flags); /* 0600 */
 
 /* Content: the byte at offset @pos of the file @seed.  Never zero. */
 unsigned char content(unsigned seed, off_t pos);
+void content_fill(unsigned char *buf, size_t len, unsigned seed, off_t from);
 void put(int fd, off_t pos, size_t len, unsigned seed);
 /* Put it there as if it stood at @from. */
 void put_from(int fd, off_t pos, size_t len, unsigned seed, off_t from);

@@ -100,7 +100,17 @@ int slices_run(const struct copy_req *req, struct copy_result *res, uint64_t sli
 
 /* stream.c, encoded.c: strategies with a file of their own. */
 int stream_copy(const struct copy_req *req, struct copy_result *res);
+#ifdef CONFIG_ENCODED
 int encoded_copy(const struct copy_req *req, struct copy_result *res);
+#else
+static inline int encoded_copy(const struct copy_req *req, struct copy_result *res)
+{
+	return decline(res, COPY_ENCODED,
+		       (struct copy_why){.reason = "left out of this build",
+					 .error = EOPNOTSUPP,
+					 .scope = COPY_THIS_PAIR});
+}
+#endif
 
 /* ops.c: -ETXTBSY for swap space. */
 int op_busy(struct file *file);

@@ -7,18 +7,17 @@
 
 /* When a symbolic link of the source is followed. */
 enum ocp_deref {
-	DEREF_NEVER,	    /* -P, and the default with -R, -l */
+	DEREF_NEVER,	    /* -P, and the default with -R but not -l */
 	DEREF_COMMAND_LINE, /* -H */
 	DEREF_ALWAYS,	    /* -L, and the default otherwise */
 };
 
-/* What happens to a destination that exists: the last of -n -i -u wins as in cp. */
-enum ocp_exists {
-	EXISTS_REPLACE,
-	EXISTS_ASK,	  /* -i */
-	EXISTS_SKIP,	  /* -n, --update=none: skipped in silence, exit 0 */
-	EXISTS_SKIP_FAIL, /* --update=none-fail: "not replacing 'x'", exit 1 */
-	EXISTS_OLDER,	  /* -u, --update=older: replaced when the source is newer */
+/* Which existing destinations are replaced.  -n is UPDATE_NONE, whatever --update says. */
+enum ocp_update {
+	UPDATE_ALL,
+	UPDATE_OLDER,	  /* -u: when the source is newer */
+	UPDATE_NONE,	  /* skipped in silence, exit 0 */
+	UPDATE_NONE_FAIL, /* "not replacing 'x'", exit 1 */
 };
 
 enum ocp_when { WHEN_AUTO, WHEN_ALWAYS, WHEN_NEVER };
@@ -36,26 +35,27 @@ enum ocp_when { WHEN_AUTO, WHEN_ALWAYS, WHEN_NEVER };
 
 struct ocp_opts {
 	/* Operands.  With -t the directory is target and dest is NULL. */
-	char **sources; /* nsources of them, with trailing slashes as --strip-trailing-slashes says
-			 */
+	char **sources; /* trailing slashes are gone where --strip-trailing-slashes asks for it */
 	unsigned nsources;
 	const char *dest;   /* last operand, or NULL with -t */
 	const char *target; /* -t DIRECTORY, or NULL */
 	bool no_target_dir; /* -T */
 
 	/* What is copied. */
-	bool recursive;	       /* -r -R -a */
-	bool parents;	       /* --parents */
-	bool one_file_system;  /* -x */
-	bool hard_link;	       /* -l */
-	bool symbolic_link;    /* -s */
-	bool attributes_only;  /* --attributes-only */
-	bool copy_contents;    /* --copy-contents: read special files instead of making them */
+	bool recursive;	      /* -r -R -a */
+	bool parents;	      /* --parents */
+	bool one_file_system; /* -x */
+	bool hard_link;	      /* -l */
+	bool symbolic_link;   /* -s */
+	bool attributes_only; /* --attributes-only */
+	bool copy_contents; /* read special files instead of making them: no -r, or --copy-contents
+			     */
 	bool keep_dir_symlink; /* --keep-directory-symlink */
 	enum ocp_deref deref;
 
 	/* An existing destination. */
-	enum ocp_exists exists;
+	enum ocp_update update;
+	bool interactive; /* -i: ask before one is replaced, after update has been settled */
 	bool force;	  /* -f: one that cannot be opened is removed, then tried again */
 	bool remove_dest; /* --remove-destination: removed before it is opened */
 	bool atomic;	  /* --atomic: written under a temporary name and renamed, always */
@@ -63,11 +63,11 @@ struct ocp_opts {
 	/* Attributes. */
 	unsigned preserve;	  /* PRESERVE_*: what to keep */
 	unsigned preserve_strict; /* of these, what was asked for by name: failure is an error */
+	bool reduce_diagnostics;  /* -a: failing to keep what is not strict is not told */
 	bool no_mode;		  /* --no-preserve=mode: as a new file, 0666 or 0777 less umask */
 
 	/* Data. */
-	unsigned copy_flags; /* COPY_RANGE_* that --offload, --reflink, --sparse, --recompress mean
-			      */
+	unsigned copy_flags; /* COPY_RANGE_* of --offload, --reflink, --sparse, --recompress */
 	enum ocp_when reflink, sparse; /* as given, for messages; copy_flags says what to do */
 	unsigned jobs;		       /* -j; 0: chosen by the machine */
 

@@ -28,9 +28,9 @@ OBJCOPY	?= objcopy
 PKG_CONFIG ?= pkg-config
 
 ifeq ($(V),1)
-quiet	= $(2)
+quiet	=
 else
-quiet	= @printf '  %-8s%s\n' '$(1)' '$(patsubst $(O)/%,%,$@)'; $(2)
+quiet	= @printf '  %-8s%s\n' '$(1)' '$(patsubst $(O)/%,%,$@)';
 endif
 
 .DELETE_ON_ERROR:
@@ -40,38 +40,33 @@ all: programs lib
 
 # Configuration --------------------------------------------------------------
 
-export KCONFIG_CONFIG	  := $(O)/.config
-export KCONFIG_AUTOCONFIG := $(O)/include/auto.conf
-export KCONFIG_AUTOHEADER := $(O)/include/autoconf.h
-export KCONFIG_TRISTATE	  := $(O)/include/tristate.conf
+# kconfig-frontends writes into its current folder, so it runs inside $(O).
 KCONFIGS := Kconfig $(wildcard */Kconfig)
+autoconf  = $(O)/include/config/auto.conf
+kconfig	  = mkdir -p $(O)/include/config $(O)/include/generated && cd $(O) && \
+	    srctree=$(CURDIR) kconfig-$(1) Kconfig
 
 configs	 := menuconfig defconfig olddefconfig allnoconfig
 .PHONY: $(configs)
 menuconfig: $(O)/.config
-	kconfig-mconf Kconfig
+	@$(call kconfig,mconf)
 defconfig:
-	@mkdir -p $(O)/include
-	@kconfig-conf --alldefconfig Kconfig >/dev/null
+	@$(call kconfig,conf --alldefconfig) >/dev/null
 olddefconfig:
-	@mkdir -p $(O)/include
-	@kconfig-conf --olddefconfig Kconfig >/dev/null
+	@$(call kconfig,conf --olddefconfig) >/dev/null
 allnoconfig:
-	@mkdir -p $(O)/include
-	@kconfig-conf --allnoconfig Kconfig >/dev/null
+	@$(call kconfig,conf --allnoconfig) >/dev/null
 
 $(O)/.config:
-	@mkdir -p $(O)/include
-	@kconfig-conf --alldefconfig Kconfig >/dev/null
-$(O)/include/auto.conf: $(O)/.config $(KCONFIGS)
-	@mkdir -p $(O)/include
-	@kconfig-conf --olddefconfig Kconfig >/dev/null
-	@kconfig-conf --silentoldconfig Kconfig >/dev/null </dev/null
-	@test -e $(O)/include/autoconf.h && touch $@
+	@$(call kconfig,conf --alldefconfig) >/dev/null
+$(autoconf): $(O)/.config $(KCONFIGS)
+	@$(call kconfig,conf --olddefconfig) >/dev/null
+	@$(call kconfig,conf --silentoldconfig) >/dev/null </dev/null
+	@touch $@
 
 goals := $(or $(MAKECMDGOALS),all)
 ifneq ($(filter-out $(configs) clean distclean help,$(goals)),)
--include $(O)/include/auto.conf
+-include $(autoconf)
 endif
 
 # Flags ----------------------------------------------------------------------
@@ -80,7 +75,7 @@ WARN	:= -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes 
 	   -Wpointer-arith -Wvla -Wundef -Wno-unused-parameter
 CFLAGS	?= -O2 -g
 ALL_CFLAGS = -std=c17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DCR_VERSION='"$(VERSION)"' \
-	   -include $(O)/include/autoconf.h -Iinclude -I. -fPIC -fvisibility=hidden \
+	   -include $(O)/include/generated/autoconf.h -Iinclude -I. -fPIC -fvisibility=hidden \
 	   -fno-strict-aliasing -pthread -MMD -MP $(WARN) $(CFLAGS)
 ALL_LDFLAGS = -pthread $(LDFLAGS)
 
@@ -117,11 +112,11 @@ $(foreach a,$(ARCHIVES),$(eval $(call archive_rule,$(a))))
 
 $(O)/%.a:
 	@mkdir -p $(@D)
-	$(call quiet,AR,rm -f $@; $(AR) rcsT $@ $^)
+	$(call quiet,AR) rm -f $@; $(AR) rcsT $@ $^
 
-$(O)/%.o: %.c $(O)/include/auto.conf Makefile
+$(O)/%.o: %.c $(autoconf) Makefile
 	@mkdir -p $(@D)
-	$(call quiet,CC,$(CC) $(ALL_CFLAGS) $($(<:.c=)-cflags) -c -o $@ $<)
+	$(call quiet,CC) $(CC) $(ALL_CFLAGS) $($(<:.c=)-cflags) -c -o $@ $<
 
 -include $(patsubst %.o,$(O)/%.d,$(sort $(foreach a,$(ARCHIVES),$($(a)-y)) $(test-objs)))
 
@@ -132,8 +127,8 @@ lib: $(O)/$(SONAME) $(O)/libcopy_range.a $(O)/copy_range.pc
 core_objs = $(addprefix $(O)/,$(sort $(kernel-y) $(fs-y) $(lib-y)))
 
 $(O)/$(SONAME): $(core_objs) lib/libcopy_range.map
-	$(call quiet,LD,$(CC) -shared -Wl,-soname,$(SONAME) -Wl,-z,defs \
-		-Wl,--version-script=lib/libcopy_range.map -o $@ $(core_objs) $(ALL_LDFLAGS) $(EXT_LIBS))
+	$(call quiet,LD) $(CC) -shared -Wl,-soname,$(SONAME) -Wl,-z,defs \
+		-Wl,--version-script=lib/libcopy_range.map -o $@ $(core_objs) $(ALL_LDFLAGS) $(EXT_LIBS)
 ifneq ($(SAN),)
 # A sanitizer's runtime lives in the program, so its symbols stay open here.
 $(O)/$(SONAME): ALL_LDFLAGS += -Wl,-z,nodefs
@@ -142,14 +137,14 @@ endif
 # One object with every hidden symbol made local: a static archive that cannot
 # clash with a program's own names.
 $(O)/libcopy_range.a: $(core_objs)
-	$(call quiet,AR,$(LD) -r -o $(O)/copy_range.o $(core_objs) && \
+	$(call quiet,AR) $(LD) -r -o $(O)/copy_range.o $(core_objs) && \
 		$(OBJCOPY) --localize-hidden $(O)/copy_range.o && \
-		rm -f $@ && $(AR) rcs $@ $(O)/copy_range.o)
+		rm -f $@ && $(AR) rcs $@ $(O)/copy_range.o
 
-$(O)/copy_range.pc: lib/copy_range.pc.in Makefile $(O)/include/auto.conf
-	$(call quiet,GEN,sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
+$(O)/copy_range.pc: lib/copy_range.pc.in Makefile $(autoconf)
+	$(call quiet,GEN) sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
 		-e 's|@INCDIR@|$(INCDIR)|' -e 's|@VERSION@|$(VERSION)|' \
-		-e 's|@PRIVATE@|$(EXT_LIBS) -pthread|' $< > $@)
+		-e 's|@PRIVATE@|$(EXT_LIBS) -pthread|' $< > $@
 
 # Programs -------------------------------------------------------------------
 
@@ -157,7 +152,7 @@ programs-$(CONFIG_OCP) += $(O)/ocp
 programs: $(programs-y)
 
 $(O)/ocp: $(call archive,ocp) $(core_archives)
-	$(call quiet,LD,$(CC) -o $@ $^ $(ALL_LDFLAGS) $(EXT_LIBS))
+	$(call quiet,LD) $(CC) -o $@ $^ $(ALL_LDFLAGS) $(EXT_LIBS)
 
 # Install --------------------------------------------------------------------
 

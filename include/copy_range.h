@@ -24,9 +24,9 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
-struct file;	  /* an open file of any room */
-struct cr_ns;	  /* the mounts a caller has seen and what they can do */
-struct copy_job;  /* a copy that runs in the background */
+struct file;	   /* an open file of any room */
+struct cr_ns;	   /* the mounts a caller has seen and what they can do */
+struct copy_job;   /* a copy that runs in the background */
 struct copy_share; /* extents already copied, so that sharing is kept */
 
 /* Strategies, cheapest first: the order in which they are tried. */
@@ -44,21 +44,21 @@ enum copy_strategy_id {
  * COPY_RANGE_NO_x leaves strategy x out; if none is left that can do the copy,
  * the error of the last one that declined is returned.
  */
-#define COPY_RANGE_NO_CLONE	(1u << COPY_CLONE)
-#define COPY_RANGE_NO_OFFLOAD	(1u << COPY_OFFLOAD)
-#define COPY_RANGE_NO_ENCODED	(1u << COPY_ENCODED)
-#define COPY_RANGE_NO_GRANT	(1u << COPY_GRANT)
-#define COPY_RANGE_NO_STREAM	(1u << COPY_STREAM)
-#define COPY_RANGE_STRATEGIES	0x1fu
+#define COPY_RANGE_NO_CLONE   (1u << COPY_CLONE)
+#define COPY_RANGE_NO_OFFLOAD (1u << COPY_OFFLOAD)
+#define COPY_RANGE_NO_ENCODED (1u << COPY_ENCODED)
+#define COPY_RANGE_NO_GRANT   (1u << COPY_GRANT)
+#define COPY_RANGE_NO_STREAM  (1u << COPY_STREAM)
+#define COPY_RANGE_STRATEGIES 0x1fu
 #define COPY_RANGE_CLONE_ONLY                                                                      \
 	(COPY_RANGE_NO_OFFLOAD | COPY_RANGE_NO_ENCODED | COPY_RANGE_NO_GRANT | COPY_RANGE_NO_STREAM)
-#define COPY_RANGE_FILL_HOLES	(1u << 8)  /* never ask for holes: write every byte */
-#define COPY_RANGE_PUNCH_ZEROS	(1u << 9)  /* runs of zeros become holes (stream only) */
-#define COPY_RANGE_STABLE	(1u << 10) /* the bytes are durable on return */
-#define COPY_RANGE_RECOMPRESS	(1u << 11) /* do not keep an encoding worse than the target's */
-#define COPY_RANGE_VALIDATE	(1u << 12) /* decode an encoded payload before planting it */
-#define COPY_RANGE_SERIAL	(1u << 13) /* one worker, bytes written in order */
-#define COPY_RANGE_FLAGS	(COPY_RANGE_STRATEGIES | 0x3f00u)
+#define COPY_RANGE_FILL_HOLES  (1u << 8)  /* never ask for holes: write every byte */
+#define COPY_RANGE_PUNCH_ZEROS (1u << 9)  /* runs of zeros become holes (stream only) */
+#define COPY_RANGE_STABLE      (1u << 10) /* the bytes are durable on return */
+#define COPY_RANGE_RECOMPRESS  (1u << 11) /* do not keep an encoding worse than the target's */
+#define COPY_RANGE_VALIDATE    (1u << 12) /* decode an encoded payload before planting it */
+#define COPY_RANGE_SERIAL      (1u << 13) /* one worker, bytes written in order */
+#define COPY_RANGE_FLAGS       (COPY_RANGE_STRATEGIES | 0x3f00u)
 
 /* copy_req.len: go on until the source ends, wherever that is by then. */
 #define COPY_LEN_EOF UINT64_MAX
@@ -68,11 +68,11 @@ enum copy_scope { COPY_THIS_RANGE, COPY_THIS_FILE, COPY_THIS_PAIR, COPY_THIS_MOU
 
 /* Why a strategy that was tried, or left out, did not move the bytes. */
 struct copy_why {
-	const char *reason;   /* static text for people; NULL: it was not asked */
-	int error;	      /* positive errno it declined with */
+	const char *reason; /* static text for people; NULL: it was not asked */
+	int error;	    /* positive errno it declined with */
 	enum copy_scope scope;
-	uint64_t after;	      /* bytes after which asking again is worth it; 0: not in this request */
-	uint64_t count;	      /* how often it declined within this request */
+	uint64_t after; /* bytes after which asking again is worth it; 0: not in this request */
+	uint64_t count; /* how often it declined within this request */
 };
 
 /* What one strategy did. */
@@ -92,10 +92,10 @@ struct copy_progress {
 struct copy_req {
 	struct file *in, *out;
 	int64_t pos_in, pos_out;
-	uint64_t len;	/* 0 copies nothing and checks everything; COPY_LEN_EOF: to the end */
-	unsigned flags; /* COPY_RANGE_* */
-	unsigned jobs;	/* workers inside this copy; 0: chosen by size and storage */
-	size_t mem_max; /* bound on buffers, bytes; 0: COPY_MEM_DEFAULT */
+	uint64_t len;	 /* 0 copies nothing and checks everything; COPY_LEN_EOF: to the end */
+	unsigned flags;	 /* COPY_RANGE_* */
+	unsigned jobs;	 /* workers inside this copy; 0: chosen by size and storage */
+	size_t mem_max;	 /* bound on buffers, bytes; 0: COPY_MEM_DEFAULT */
 	const int *stop; /* not zero: end soon with an exact count; may be NULL */
 	struct copy_progress *progress; /* may be NULL */
 	struct copy_share *share;	/* may be NULL */
@@ -105,8 +105,8 @@ struct copy_req {
 
 /* What became of a request.  Filled on success and on error alike. */
 struct copy_result {
-	uint64_t bytes; /* contiguous from pos_out, valid on error too */
-	uint64_t holes; /* of these, bytes that were holes and stayed holes */
+	uint64_t bytes;		   /* contiguous from pos_out, valid on error too */
+	uint64_t holes;		   /* of these, bytes that were holes and stayed holes */
 	enum copy_strategy_id how; /* the strategy that accounted for most bytes */
 	struct copy_tally by[COPY_STRATEGIES];
 	struct copy_why why[COPY_STRATEGIES];
@@ -212,12 +212,13 @@ int cr_copy_rangev(const struct copy_req *req, struct copy_vec *vec, unsigned n,
 
 /**
  * cr_job_start - run a copy in the background
- * @req: copied; its files, stop flag and share must outlive the job
+ * @req: copied; its files, progress and share must outlive the job; req->stop
+ *	must be NULL, cr_job_stop() takes its place
  * @done: called once on the job's thread at the end, may be NULL
  * @arg: handed to @done
  * @jobp: the job, to be given to cr_job_wait() exactly once
  *
- * Return: 0, -ENOMEM, -EAGAIN (no thread).
+ * Return: 0, -ENOMEM, -EAGAIN (no thread), -EINVAL (req->stop is set).
  */
 int cr_job_start(const struct copy_req *req,
 		 void (*done)(void *arg, int err, const struct copy_result *res), void *arg,

@@ -23,14 +23,17 @@
 
 struct fs_type;
 
-/* One mounted file system as one room sees it.  Made by the core, lives as long as its namespace. */
+/* One mounted file system as one room sees it.  Made by the core, lives as long as its namespace.
+ */
 struct mount {
 	const struct fs_type *type;
 	uint64_t dev, mnt_id;
 	uint8_t fsid[16];     /* of the storage below: equal on all mounts and subvolumes of it */
+	uint32_t magic;	      /* statfs(2) f_type, where there is one */
 	uint32_t block_size;  /* what clones and encoded writes align to; 1 if nothing */
 	uint32_t compression; /* enum encoded_compression that new data gets here */
-	atomic_uint lost;     /* 1 << enum copy_strategy_id: never on this mount */
+	atomic_uint lost;     /* 1 << enum copy_strategy_id: never on this mount, */
+	struct copy_why why[COPY_STRATEGIES]; /* for this reason */
 	struct mount *next;
 };
 
@@ -40,11 +43,12 @@ struct file {
 	struct mount *mnt;
 	struct file_id id;
 	uint64_t attributes; /* STATX_ATTR_* at open */
-	uint64_t fsid_hint;  /* a room's own key to find its mount by, beside id.dev */
 	int oflags;	     /* flags it was opened with */
 	int fd;		     /* rooms of this machine; else -1 */
 	bool fd_borrowed;
+	bool fresh;	    /* made by this open with O_EXCL: empty, and no other file is it */
 	struct file *lower; /* of a stackable room */
+	void *room;	    /* what fs_type.start() made for this namespace */
 	void *private;
 };
 
@@ -57,6 +61,8 @@ struct file_operations {
 	int (*allocate)(struct file *, int mode, off_t, off_t);
 	int (*truncate)(struct file *, off_t);
 	int (*sync)(struct file *, bool data_only);
+	/* -ETXTBSY for a file in use as swap space: such a file is not copied, from or to. */
+	int (*busy)(struct file *);
 
 	/* Encoded: shaped like pread and pwrite; what Linux fs/btrfs/ioctl.c offers. */
 	ssize_t (*read_encoded)(struct file *, struct encoded_iov *, void *, size_t, off_t);
@@ -98,6 +104,9 @@ struct fs_type {
 	const char *scheme; /* "mem" for mem:...; NULL: paths of this machine */
 	const void *family; /* clone and offload are tried between rooms of one family */
 	const struct file_operations *op;
+	/* State of this room in one namespace, made at first use and ended with it. */
+	int (*start)(void **room);
+	void (*stop)(void *room);
 	/*
 	 * Open @name (the part after "SCHEME:"), child->oflags are open(2)'s.  Fills
 	 * fd, id, attributes, private.  A stackable room gets child->lower opened.

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include "attr.h"
 #include "copy_range.h"
@@ -28,7 +29,7 @@
 int cr_openat(struct file *dir, const char *name, int flags, mode_t mode, struct file **filep);
 ssize_t cr_read(struct file *file, void *buf, size_t len, off_t pos);
 ssize_t cr_write(struct file *file, const void *buf, size_t len, off_t pos);
-off_t cr_seek(struct file *file, off_t pos, int whence); /* SEEK_DATA, SEEK_HOLE */
+off_t cr_seek(struct file *file, off_t pos, int whence);	    /* SEEK_DATA, SEEK_HOLE */
 int cr_allocate(struct file *file, int mode, off_t pos, off_t len); /* fallocate(2) */
 int cr_truncate(struct file *file, off_t size);
 int cr_sync(struct file *file, bool data_only);
@@ -62,12 +63,15 @@ const struct file_id *cr_file_id(const struct file *file);
 const char *cr_file_room(const struct file *file); /* "host", "btrfs", "mem" ... */
 int cr_file_fd(const struct file *file);	   /* -1 where it is no file of this machine */
 
-/* The next entry of a filled dirbuf: true and @view, or false at its end.  "." and ".." are left out. */
+/* The next entry of a filled dirbuf: true and @view, or false at its end.  "." and ".." are left
+ * out. */
 bool dirbuf_next(struct dirbuf *buf, struct dirent_view *view);
 
 /*
- * What could be done between two open files without copying: asks each
- * strategy with an empty request.  @res->why says what is impossible.
+ * What could be done between two places: copies a little of req->in to req->out
+ * by each strategy alone and cuts req->out back to nothing after each, so
+ * req->out must be the caller's own, best an O_TMPFILE.  For each strategy,
+ * res->by[].bytes tells that it works and res->why[] why it does not.
  */
 int cr_probe(const struct copy_req *req, struct copy_result *res);
 

@@ -9,8 +9,8 @@
 #include "fs.h"
 #include "vfs.h"
 
-#define MIN(a, b) ((a) < (b) ? (a) : (b))
-#define MAX(a, b) ((a) > (b) ? (a) : (b))
+#define MIN(a, b)     ((a) < (b) ? (a) : (b))
+#define MAX(a, b)     ((a) > (b) ? (a) : (b))
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 /*
@@ -34,23 +34,38 @@ struct mount_pair {
 
 struct cr_ns {
 	pthread_mutex_t lock;
-	struct mount *mounts;	   /* grows only: readers need no lock */
-	struct mount_pair *pairs;
+	_Atomic(struct mount *) mounts; /* both lists grow only: readers need no lock */
+	_Atomic(struct mount_pair *) pairs;
+	void **rooms;	     /* one per row of cr_fs_types */
+	uint64_t file_limit; /* RLIMIT_FSIZE when the namespace began */
+};
+
+/* What the core holds beside a file: the room never sees it. */
+struct core_file {
+	struct file f;
+	struct cr_ns *ns;
 };
 
 /* mount.c */
-struct mount *mount_of(struct cr_ns *ns, struct file *file);
+int mount_attach(struct cr_ns *ns, struct file *file, const struct fs_type *opener);
 struct mount_pair *pair_of(struct cr_ns *ns, const struct mount *in, const struct mount *out);
+struct cr_ns *ns_of(const struct file *file);
+
+/* What check.c found out about a request beside what it put into it. */
+struct copy_limits {
+	bool to_eof;  /* follow the source while it grows */
+	bool unsized; /* the source has data but no size: /proc and its like */
+};
 
 /* check.c: settles everything about a request before any strategy sees it. */
-int copy_check(struct copy_req *req, struct copy_result *res);
+int copy_check(struct copy_req *req, struct copy_limits *lim);
 
 /* copy_range.c */
 bool copy_stopped(const struct copy_req *req);
 void copy_account(const struct copy_req *req, struct copy_result *res, enum copy_strategy_id s,
 		  uint64_t bytes, uint64_t moved);
-void copy_account_hole(const struct copy_req *req, struct copy_result *res,
-		       enum copy_strategy_id s, uint64_t bytes);
+void copy_account_hole(const struct copy_req *req, struct copy_result *res, enum copy_strategy_id s,
+		       uint64_t bytes);
 
 /* The request without its first @done bytes and no longer than @max. */
 struct copy_req copy_rest(const struct copy_req *req, uint64_t done, uint64_t max);
@@ -80,5 +95,13 @@ int slices_run(const struct copy_req *req, struct copy_result *res, uint64_t sli
 /* stream.c, encoded.c: strategies with a file of their own. */
 int stream_copy(const struct copy_req *req, struct copy_result *res);
 int encoded_copy(const struct copy_req *req, struct copy_result *res);
+
+/* ops.c: -ETXTBSY for swap space. */
+int op_busy(struct file *file);
+
+/* ops.c: clone and offload of the room, when both files are of one family. */
+int op_clone_range(const struct copy_req *req, struct copy_result *res);
+int op_copy_range(const struct copy_req *req, struct copy_result *res);
+int op_extents(struct file *file, off_t pos, struct file_extent *ext, unsigned n);
 
 #endif

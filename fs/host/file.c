@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* file.c - files of this machine: open, read, write; the room's table is at the end. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "fs/host/host.h"
+
+const char host_family[] = "host";
+
+/* What the core wants to know of a file, from one statx(2). */
+static int identify(struct file *file)
+{
+	struct statx stx;
+
+	if (statx(file->fd, "", AT_EMPTY_PATH, STATX_TYPE | STATX_INO | STATX_MNT_ID, &stx) < 0)
+		return -errno;
+	file->id.dev = ((uint64_t)stx.stx_dev_major << 32) | stx.stx_dev_minor;
+	file->id.ino = stx.stx_ino;
+	file->id.mount = stx.stx_mask & STATX_MNT_ID ? stx.stx_mnt_id : 0;
+	file->id.type = stx.stx_mode & S_IFMT;
+	file->attributes = stx.stx_attributes;
+	return 0;
+}
+
+static int adopt(struct file *file, int fd)
+{
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	file->fd = fd;
+	err = identify(file);
+	if (err) {
+		close(fd);
+		file->fd = -1;
+	}
+	return err;
+}
+
+int host_open(struct file *child, const char *name, mode_t mode)
+{
+	return adopt(child, open(name, child->oflags | O_CLOEXEC, mode));
+}
+
+/*
+ * A file just made under a plain name is on its directory's mount and can be no
+ * file that anyone else has open: no question to the kernel is needed.
+ */
+int host_openat(struct file *dir, const char *name, mode_t mode, struct file *child)
+{
+	const int made = O_CREAT | O_EXCL;
+	int fd = openat(dir->fd, name, child->oflags | O_CLOEXEC, mode);
+
+	if (fd < 0 || (child->oflags & made) != made || strchr(name, '/'))
+		return adopt(child, fd);
+	child->fd = fd;
+	child->fresh = true;
+	child->mnt = dir->mnt;
+	child->id = (struct file_id){
+		.dev = dir->id.dev,
+		.mount = dir->id.mount,
+		.type = S_IFREG,
+	};
+	return 0;
+}
+
+int host_open_fd(struct file *child, int fd)
+{
+	int flags = fcntl(fd, F_GETFL), err;
+
+	if (flags < 0)
+		return -errno;
+	child->oflags = flags;
+	child->fd = fd;
+	child->fd_borrowed = true;
+	err = identify(child);
+	if (err)
+		child->fd = -1;
+	return err;
+}
+
+int host_release(struct file *file)
+{
+	if (file->fd < 0 || file->fd_borrowed)
+		return 0;
+	return close(file->fd) < 0 ? -errno : 0;
+}
+
+ssize_t host_read(struct file *file, void *buf, size_t len, off_t pos)
+{
+	ssize_t n;
+
+	do
+		n = pread(file->fd, buf, len, pos);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+}
+
+ssize_t host_write(struct file *file, const void *buf, size_t len, off_t pos)
+{
+	ssize_t n;
+
+	do
+		n = pwrite(file->fd, buf, len, pos);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+}
+
+off_t host_seek(struct file *file, off_t pos, int whence)
+{
+	off_t at;
+
+	/* Moves the position of a descriptor that may be the caller's: put it back. */
+	if (file->fd_borrowed) {
+		off_t keep = lseek(file->fd, 0, SEEK_CUR);
+
+		at = lseek(file->fd, pos, whence);
+		if (at < 0)
+			at = -errno;
+		if (keep >= 0)
+			lseek(file->fd, keep, SEEK_SET);
+		return at;
+	}
+	at = lseek(file->fd, pos, whence);
+	return at < 0 ? -errno : at;
+}
+
+int host_allocate(struct file *file, int mode, off_t pos, off_t len)
+{
+	int r;
+
+	do
+		r = fallocate(file->fd, mode, pos, len);
+	while (r < 0 && errno == EINTR);
+	return r < 0 ? -errno : 0;
+}
+
+int host_truncate(struct file *file, off_t size)
+{
+	int r;
+
+	do
+		r = ftruncate(file->fd, size);
+	while (r < 0 && errno == EINTR);
+	return r < 0 ? -errno : 0;
+}
+
+int host_sync(struct file *file, bool data_only)
+{
+	int r = data_only ? fdatasync(file->fd) : fsync(file->fd);
+
+	return r < 0 ? -errno : 0;
+}
+
+/* Whether @line of /proc/swaps names @file; blanks of a path are octal there. */
+static bool is_swap(const struct file *file, char *line)
+{
+	char *end = strchr(line, ' '), *at, *to;
+	struct stat st;
+	unsigned oct;
+
+	if (!end || line[0] != '/')
+		return false;
+	*end = '\0';
+	for (at = to = line; *at; at++) {
+		if (at[0] == '\\' && sscanf(at + 1, "%3o", &oct) == 1) {
+			*to++ = (char)oct;
+			at += 3;
+		} else {
+			*to++ = *at;
+		}
+	}
+	*to = '\0';
+	return !stat(line, &st) && st.st_ino == file->id.ino &&
+	       (((uint64_t)gnu_dev_major(st.st_dev) << 32) | gnu_dev_minor(st.st_dev)) ==
+		       file->id.dev;
+}
+
+int host_busy(struct file *file)
+{
+	FILE *swaps = fopen("/proc/swaps", "re");
+	char line[4200];
+	int err = 0;
+
+	if (!swaps)
+		return 0;
+	while (!err && fgets(line, sizeof(line), swaps))
+		if (is_swap(file, line))
+			err = -ETXTBSY;
+	fclose(swaps);
+	return err;
+}
+
+static const struct file_operations host_file_operations = {HOST_FILE_OPERATIONS};
+
+const struct fs_type host_fs_type = {
+	.name = "host",
+	.family = host_family,
+	.op = &host_file_operations,
+	.open = host_open,
+	.open_fd = host_open_fd,
+	.claim = host_claim,
+};

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * range.c - what the kernel copies by itself: FICLONERANGE and
+ * copy_file_range(2), and what their errors mean.
+ *
+ * An error is a refusal only while nothing has moved, and only one of those
+ * that say "not here": a lack of space or memory, or an I/O error, is final, so
+ * that no slower way writes over a half-done one.
+ */
+#include <errno.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "fs/host/host.h"
+
+#define XFS_MAGIC     0x58465342
+#define CLONE_MAX     ((uint64_t)16 << 30) /* between two looks at the stop flag */
+#define COPY_FILE_MAX ((uint64_t)1 << 30)  /* FUSE and glibc count in 32 bits */
+
+#define WHY(text, scope_, err)                                                                     \
+	((struct copy_why){.reason = (text), .scope = (scope_), .error = (err)})
+
+/* Why a clone inside one file system was EINVAL: the commonest cause has a name. */
+static const char *clone_einval(const struct copy_req *req)
+{
+	unsigned in = 0, out = 0;
+
+	if (req->in->mnt->magic == BTRFS_SUPER_MAGIC && !ioctl(req->in->fd, FS_IOC_GETFLAGS, &in) &&
+	    !ioctl(req->out->fd, FS_IOC_GETFLAGS, &out) && ((in ^ out) & FS_NOCOW_FL))
+		return in & FS_NOCOW_FL ? "the source is NOCOW (chattr +C), the destination is not"
+					: "the destination is NOCOW (chattr +C), the source is not";
+	return "the file system refuses to share these blocks";
+}
+
+static int clone_refused(const struct copy_req *req, struct copy_result *res, int err)
+{
+	switch (err) {
+	case EXDEV:
+		return decline(res, COPY_CLONE,
+			       WHY("the files are on different file systems", COPY_THIS_PAIR, err));
+	case EOPNOTSUPP:
+	case ENOTTY:
+	case ENOSYS:
+		return decline(res, COPY_CLONE,
+			       WHY("this file system cannot share blocks (no reflink)",
+				   COPY_THIS_MOUNT, err));
+	case EINVAL:
+		return decline(res, COPY_CLONE, WHY(clone_einval(req), COPY_THIS_FILE, err));
+	case EPERM:
+	case EACCES:
+	case EBADF:
+		return decline(res, COPY_CLONE,
+			       WHY("sharing blocks is not permitted here", COPY_THIS_FILE, err));
+	default:
+		return -err;
+	}
+}
+
+static int ficlonerange(const struct copy_req *req, uint64_t len)
+{
+	struct file_clone_range fcr = {
+		.src_fd = req->in->fd,
+		.src_offset = (uint64_t)req->pos_in,
+		.src_length = len,
+		.dest_offset = (uint64_t)req->pos_out,
+	};
+	int r;
+
+	do
+		r = ioctl(req->out->fd, FICLONERANGE, &fcr);
+	while (r < 0 && errno == EINTR);
+	return r < 0 ? errno : 0;
+}
+
+/*
+ * A clone starts and ends on a block, but for an end that is the end of both
+ * files.  The whole length is tried first, which is right for a whole file and
+ * asks for no sizes; what is left of a block goes back to the core.
+ */
+int host_clone_range(const struct copy_req *req, struct copy_result *res)
+{
+	uint64_t bs = req->out->mnt->block_size, len = req->len < CLONE_MAX ? req->len : CLONE_MAX;
+	uint64_t head_in = (uint64_t)req->pos_in % bs, head_out = (uint64_t)req->pos_out % bs;
+	int err;
+
+	if (head_in || head_out) {
+		struct copy_why why = WHY("the range does not start on a block of the file system",
+					  COPY_THIS_RANGE, EINVAL);
+
+		why.after = head_in == head_out ? bs - head_in : 0;
+		return decline(res, COPY_CLONE, why);
+	}
+	err = ficlonerange(req, len);
+	if (err == EINVAL && len % bs) {
+		len -= len % bs;
+		if (!len)
+			return decline(res, COPY_CLONE,
+				       WHY("the range is less than a block of the file system",
+					   COPY_THIS_RANGE, EINVAL));
+		err = ficlonerange(req, len);
+	}
+	if (err)
+		return clone_refused(req, res, err);
+	res->bytes = len;
+	return 0;
+}
+
+/* copy_file_range(2) clones where it can: with clones forbidden it is safe only where none exist.
+ */
+static bool may_clone(const struct mount *mnt)
+{
+	return mnt->magic != EXT4_SUPER_MAGIC && mnt->magic != TMPFS_MAGIC;
+}
+
+static int copy_refused(struct copy_result *res, int err)
+{
+	switch (err) {
+	case EXDEV:
+		return decline(res, COPY_OFFLOAD,
+			       WHY("the files are on different file systems", COPY_THIS_PAIR, err));
+	case EOPNOTSUPP:
+	case ENOTTY:
+	case ENOSYS:
+		return decline(res, COPY_OFFLOAD,
+			       WHY("this kernel or file system has no copy_file_range",
+				   COPY_THIS_MOUNT, err));
+	case EINVAL:
+	case EBADF:
+	case ENOENT: /* CIFS */
+	case EFBIG:  /* at the end of the source; a write tells the truth */
+		return decline(res, COPY_OFFLOAD,
+			       WHY("copy_file_range refuses this file", COPY_THIS_FILE, err));
+	case EPERM:
+	case EACCES:
+		return decline(res, COPY_OFFLOAD,
+			       WHY("copy_file_range is not permitted here", COPY_THIS_FILE, err));
+	default:
+		return -err;
+	}
+}
+
+/* The raw call: wrappers of glibc 2.41 and 2.42 misreport large counts. */
+int host_copy_range(const struct copy_req *req, struct copy_result *res)
+{
+	uint64_t len = req->len < COPY_FILE_MAX ? req->len : COPY_FILE_MAX;
+	loff_t in = req->pos_in, out = req->pos_out;
+	long n;
+
+	if ((req->flags & COPY_RANGE_NO_CLONE) && may_clone(req->out->mnt))
+		return decline(res, COPY_OFFLOAD,
+			       WHY("copy_file_range might share blocks, which is not wanted",
+				   COPY_THIS_FILE, EOPNOTSUPP));
+	do
+		n = syscall(SYS_copy_file_range, req->in->fd, &in, req->out->fd, &out, len, 0u);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return copy_refused(res, errno);
+	if (n == 0) /* kernels before 5.19 say so of /proc files, some stacked ones of any */
+		return decline(res, COPY_OFFLOAD,
+			       WHY("copy_file_range copied nothing", COPY_THIS_FILE, EIO));
+	res->bytes = (uint64_t)n;
+	return 0;
+}
+
+/* copy_file_range(2) of kernels before 5.3 lost data in several ways. */
+static bool kernel_is_old(void)
+{
+	struct utsname uts;
+	unsigned major = 0, minor = 0;
+
+	if (uname(&uts) < 0 || sscanf(uts.release, "%u.%u", &major, &minor) != 2)
+		return false;
+	return major < 5 || (major == 5 && minor < 3);
+}
+
+/* True for every file of this machine: the base that better rooms refine. */
+bool host_claim(struct file *file, struct mount *mnt)
+{
+	struct statfs sfs;
+
+	if (!fstatfs(file->fd, &sfs)) {
+		mnt->magic = (uint32_t)sfs.f_type;
+		mnt->block_size = sfs.f_bsize > 0 ? (uint32_t)sfs.f_bsize : 4096;
+		if (sfs.f_fsid.__val[0] || sfs.f_fsid.__val[1])
+			memcpy(mnt->fsid, &sfs.f_fsid, sizeof(sfs.f_fsid));
+	}
+	if (kernel_is_old()) {
+		mnt->why[COPY_OFFLOAD] = WHY("copy_file_range of this kernel is not to be trusted",
+					     COPY_THIS_MOUNT, ENOSYS);
+		atomic_fetch_or(&mnt->lost, 1u << COPY_OFFLOAD);
+	}
+	return true;
+}

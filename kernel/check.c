@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * check.c - everything about a request that can be settled before a strategy
+ * sees it: once, here.
+ *
+ * The order and the errors are those of Linux fs/read_write.c
+ * generic_copy_file_checks() and generic_file_rw_checks(), with these
+ * differences, each of which a caller can only gain from: any negative offset
+ * is EINVAL; a length that would wrap is shortened; the end of the source is
+ * found before limits of the target are looked at, so nothing to copy is never
+ * EFBIG.
+ */
+#include <signal.h>
+#include <sys/stat.h>
+
+#include "core.h"
+
+static int check_types(const struct copy_req *req)
+{
+	mode_t in = req->in->id.type, out = req->out->id.type;
+
+	if (S_ISDIR(in) || S_ISDIR(out))
+		return -EISDIR;
+	if (!S_ISREG(in) || !S_ISREG(out))
+		return -EINVAL;
+	return 0;
+}
+
+static int check_modes(const struct copy_req *req)
+{
+	int in = req->in->oflags, out = req->out->oflags;
+
+	if ((in | out) & O_PATH)
+		return -EBADF;
+	if ((in & O_ACCMODE) == O_WRONLY || (out & O_ACCMODE) == O_RDONLY)
+		return -EBADF;
+	return out & O_APPEND ? -EBADF : 0;
+}
+
+/* A file opened before it became immutable is still refused; append-only is not. */
+static int check_target(const struct copy_req *req)
+{
+	struct statx stx;
+	int err;
+
+	if (req->out->fresh)
+		return 0;
+	err = cr_getattr(req->out, NULL, &stx);
+	if (!err && (stx.stx_attributes & STATX_ATTR_IMMUTABLE))
+		err = -EPERM;
+	return err;
+}
+
+/*
+ * The kernel refuses swap space on either side.  On one mount the strategies
+ * hear it from the kernel; elsewhere the rooms are asked.
+ */
+static int check_busy(const struct copy_req *req)
+{
+	int err;
+
+	if (req->len && req->in->mnt == req->out->mnt)
+		return 0;
+	err = op_busy(req->in);
+	return err ? err : op_busy(req->out);
+}
+
+/*
+ * The end of the source.  Files of /proc and their like have content and no
+ * size: one read tells, and only the stream can copy them.
+ */
+static int clip_to_source(struct copy_req *req, struct copy_limits *lim)
+{
+	struct statx stx;
+	char byte;
+	ssize_t n;
+	int err = cr_getattr(req->in, NULL, &stx);
+
+	if (err)
+		return err;
+	if ((uint64_t)req->pos_in < stx.stx_size) {
+		req->len = MIN(req->len, stx.stx_size - (uint64_t)req->pos_in);
+		return 0;
+	}
+	if (stx.stx_size || !req->len) {
+		req->len = 0;
+		return 0;
+	}
+	n = cr_read(req->in, &byte, 1, req->pos_in);
+	if (n < 0)
+		return (int)n;
+	if (n == 0)
+		req->len = 0;
+	else
+		lim->unsized = true;
+	return 0;
+}
+
+/* The largest file the target may become: RLIMIT_FSIZE, as generic_write_check_limits(). */
+static int clip_to_target(struct copy_req *req)
+{
+	uint64_t limit = MIN(ns_of(req->out)->file_limit, (uint64_t)INT64_MAX);
+	uint64_t pos = (uint64_t)req->pos_out;
+
+	if (!req->len)
+		return 0;
+	if (pos >= limit) {
+		if (limit < INT64_MAX)
+			raise(SIGXFSZ);
+		return -EFBIG;
+	}
+	req->len = MIN(req->len, limit - pos);
+	return 0;
+}
+
+static int check_overlap(const struct copy_req *req)
+{
+	const struct file_id *in = &req->in->id, *out = &req->out->id;
+	uint64_t a = (uint64_t)req->pos_in, b = (uint64_t)req->pos_out;
+
+	if (req->out->fresh || in->dev != out->dev || in->ino != out->ino)
+		return 0;
+	if (req->in->mnt->type->family != req->out->mnt->type->family)
+		return 0;
+	return b + req->len > a && b < a + req->len ? -EINVAL : 0;
+}
+
+int copy_check(struct copy_req *req, struct copy_limits *lim)
+{
+	int err;
+
+	*lim = (struct copy_limits){.to_eof = req->len == COPY_LEN_EOF};
+	if (req->flags & ~COPY_RANGE_FLAGS)
+		return -EINVAL;
+	err = check_types(req);
+	if (!err)
+		err = check_modes(req);
+	if (!err && (req->pos_in < 0 || req->pos_out < 0))
+		err = -EINVAL;
+	if (!err)
+		err = check_target(req);
+	if (!err)
+		err = check_busy(req);
+	if (!err)
+		err = clip_to_source(req, lim);
+	if (!err)
+		err = clip_to_target(req);
+	if (!err)
+		err = check_overlap(req);
+	return err;
+}

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * file.c - names to files, and their life times.
+ *
+ * "SCHEME:rest" goes to the room of that scheme when one is built in;
+ * everything else is a path of this machine, "./mem:x" included.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core.h"
+
+static struct file *file_alloc(struct cr_ns *ns, int flags)
+{
+	struct core_file *cf = calloc(1, sizeof(*cf));
+
+	if (!cf)
+		return NULL;
+	cf->ns = ns;
+	cf->f.fd = -1;
+	cf->f.oflags = flags;
+	return &cf->f;
+}
+
+/* State of the room in this namespace, made by whoever needs it first. */
+static int room_of(struct cr_ns *ns, unsigned row, void **room)
+{
+	const struct fs_type *type = cr_fs_types[row];
+	int err = 0;
+
+	if (type->start) {
+		pthread_mutex_lock(&ns->lock);
+		if (!ns->rooms[row])
+			err = type->start(&ns->rooms[row]);
+		pthread_mutex_unlock(&ns->lock);
+	}
+	*room = ns->rooms[row];
+	return err;
+}
+
+/* The type for a name, and where its own part of the name begins. */
+static int type_of(const char *name, const char **rest)
+{
+	int path_type = -ENODEV;
+
+	for (int i = 0; cr_fs_types[i]; i++) {
+		const struct fs_type *type = cr_fs_types[i];
+		size_t n;
+
+		if (!type->scheme) {
+			if (type->open && path_type < 0)
+				path_type = i;
+			continue;
+		}
+		n = strlen(type->scheme);
+		if (!strncmp(name, type->scheme, n) && name[n] == ':') {
+			*rest = name + n + 1;
+			return i;
+		}
+	}
+	*rest = name;
+	return path_type;
+}
+
+/* Common end of every open: find the mount, or undo the room's open. */
+static int file_attach(struct file *file, const struct fs_type *type, struct file **filep)
+{
+	int err;
+
+	file->op = type->op;
+	err = mount_attach(ns_of(file), file, type);
+	if (err) {
+		if (file->op->release)
+			file->op->release(file);
+		return err;
+	}
+	*filep = file;
+	return 0;
+}
+
+static int open_lower(struct cr_ns *ns, const struct fs_type *type, const char *rest,
+		      struct file *file, mode_t mode)
+{
+	const char *below = type->lower_name(rest);
+
+	if (!below)
+		return -EINVAL;
+	return cr_open(ns, below, file->oflags, mode, &file->lower);
+}
+
+int cr_open(struct cr_ns *ns, const char *name, int flags, mode_t mode, struct file **filep)
+{
+	const struct fs_type *type;
+	const char *rest;
+	struct file *file;
+	int row = type_of(name, &rest), err;
+
+	*filep = NULL;
+	if (row < 0)
+		return row;
+	type = cr_fs_types[row];
+	file = file_alloc(ns, flags);
+	if (!file)
+		return -ENOMEM;
+	err = room_of(ns, (unsigned)row, &file->room);
+	if (!err && type->lower_name)
+		err = open_lower(ns, type, rest, file, mode);
+	if (!err)
+		err = type->open(file, rest, mode);
+	if (!err)
+		err = file_attach(file, type, filep);
+	if (err) {
+		cr_close(file->lower);
+		free(file);
+	}
+	return err;
+}
+
+int cr_openat(struct file *dir, const char *name, int flags, mode_t mode, struct file **filep)
+{
+	struct file *file;
+	int err;
+
+	*filep = NULL;
+	if (!dir->op->openat)
+		return -EOPNOTSUPP;
+	file = file_alloc(ns_of(dir), flags);
+	if (!file)
+		return -ENOMEM;
+	file->room = dir->room;
+	err = dir->op->openat(dir, name, mode, file);
+	if (!err && file->mnt) { /* the room knows that it is its directory's */
+		file->op = file->mnt->type->op;
+		*filep = file;
+		return 0;
+	}
+	if (!err)
+		err = file_attach(file, dir->mnt->type, filep);
+	if (err) {
+		cr_close(file->lower);
+		free(file);
+	}
+	return err;
+}
+
+int cr_open_fd(struct cr_ns *ns, int fd, struct file **filep)
+{
+	struct file *file = file_alloc(ns, 0);
+	int err = -ENODEV;
+
+	*filep = NULL;
+	if (!file)
+		return -ENOMEM;
+	for (unsigned i = 0; cr_fs_types[i] && err == -ENODEV; i++) {
+		const struct fs_type *type = cr_fs_types[i];
+
+		if (!type->open_fd)
+			continue;
+		err = type->open_fd(file, fd);
+		if (!err)
+			err = file_attach(file, type, filep);
+	}
+	if (err)
+		free(file);
+	return err;
+}
+
+int cr_close(struct file *file)
+{
+	int err = 0, low;
+
+	if (!file)
+		return 0;
+	if (file->op->release)
+		err = file->op->release(file);
+	low = cr_close(file->lower);
+	free(file);
+	return err ? err : low;
+}

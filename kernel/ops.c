@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * ops.c - one wrapper per method of a room.  Nobody else calls a method: what
+ * is missing gets its default here, and what a method may answer is asserted
+ * here.
+ */
+#include <assert.h>
+#include <string.h>
+
+#include "core.h"
+
+#define METHOD(file, name) ((file)->op->name)
+
+ssize_t cr_read(struct file *file, void *buf, size_t len, off_t pos)
+{
+	ssize_t n;
+
+	if (!METHOD(file, read))
+		return -EOPNOTSUPP;
+	n = file->op->read(file, buf, MIN(len, (size_t)1 << 30), pos);
+	assert(n <= (ssize_t)len);
+	return n;
+}
+
+ssize_t cr_write(struct file *file, const void *buf, size_t len, off_t pos)
+{
+	ssize_t n;
+
+	if (!METHOD(file, write))
+		return -EROFS;
+	n = file->op->write(file, buf, MIN(len, (size_t)1 << 30), pos);
+	assert(n <= (ssize_t)len);
+	return n;
+}
+
+/* A room without seek: all is data, and the end of the file is a hole. */
+off_t cr_seek(struct file *file, off_t pos, int whence)
+{
+	struct statx stx;
+	int err;
+
+	if (METHOD(file, seek))
+		return file->op->seek(file, pos, whence);
+	err = cr_getattr(file, NULL, &stx);
+	if (err)
+		return err;
+	if (pos < 0 || (uint64_t)pos >= stx.stx_size)
+		return -ENXIO;
+	return whence == SEEK_DATA ? pos : (off_t)stx.stx_size;
+}
+
+int cr_allocate(struct file *file, int mode, off_t pos, off_t len)
+{
+	return METHOD(file, allocate) ? file->op->allocate(file, mode, pos, len) : -EOPNOTSUPP;
+}
+
+int cr_truncate(struct file *file, off_t size)
+{
+	return METHOD(file, truncate) ? file->op->truncate(file, size) : -EOPNOTSUPP;
+}
+
+int cr_sync(struct file *file, bool data_only)
+{
+	return METHOD(file, sync) ? file->op->sync(file, data_only) : 0;
+}
+
+int op_busy(struct file *file)
+{
+	return METHOD(file, busy) ? file->op->busy(file) : 0;
+}
+
+ssize_t cr_read_encoded(struct file *f, struct encoded_iov *ev, void *buf, size_t size, off_t pos)
+{
+	ssize_t n;
+
+	if (!METHOD(f, read_encoded))
+		return -EOPNOTSUPP;
+	n = f->op->read_encoded(f, ev, buf, size, pos);
+	assert(n <= (ssize_t)size);
+	return n;
+}
+
+ssize_t cr_write_encoded(struct file *f, const struct encoded_iov *ev, const struct iovec *payload,
+			 off_t pos, unsigned flags)
+{
+	if (!METHOD(f, write_encoded))
+		return -EOPNOTSUPP;
+	if (flags & COPY_RANGE_VALIDATE)
+		return -EOPNOTSUPP;
+	return f->op->write_encoded(f, ev, payload, pos);
+}
+
+int op_extents(struct file *file, off_t pos, struct file_extent *ext, unsigned n)
+{
+	return METHOD(file, extents) ? file->op->extents(file, pos, ext, n) : -EOPNOTSUPP;
+}
+
+static bool same_family(const struct copy_req *req)
+{
+	return req->in->mnt->type->family == req->out->mnt->type->family;
+}
+
+static int other_family(struct copy_result *res, enum copy_strategy_id s)
+{
+	return decline(res, s,
+		       (struct copy_why){.reason = "source and destination are of different kinds "
+						   "of storage",
+					 .error = EXDEV,
+					 .scope = COPY_THIS_PAIR});
+}
+
+static int no_method(struct copy_result *res, enum copy_strategy_id s, const char *reason)
+{
+	return decline(
+		res, s,
+		(struct copy_why){.reason = reason, .error = EOPNOTSUPP, .scope = COPY_THIS_MOUNT});
+}
+
+int op_clone_range(const struct copy_req *req, struct copy_result *res)
+{
+	int err;
+
+	if (!same_family(req))
+		return other_family(res, COPY_CLONE);
+	if (!METHOD(req->out, clone_range))
+		return no_method(res, COPY_CLONE, "this kind of storage cannot share blocks");
+	err = req->out->op->clone_range(req, res);
+	assert(res->bytes <= req->len);
+	return err;
+}
+
+int op_copy_range(const struct copy_req *req, struct copy_result *res)
+{
+	int err;
+
+	if (!same_family(req))
+		return other_family(res, COPY_OFFLOAD);
+	if (!METHOD(req->out, copy_range))
+		return no_method(res, COPY_OFFLOAD, "this kind of storage cannot copy by itself");
+	err = req->out->op->copy_range(req, res);
+	assert(res->bytes <= req->len);
+	return err;
+}
+
+int cr_getattr(struct file *file, const char *name, struct statx *stx)
+{
+	return METHOD(file, getattr) ? file->op->getattr(file, name, stx) : -EOPNOTSUPP;
+}
+
+int cr_setattr(struct file *file, const char *name, const struct iattr *attr)
+{
+	return METHOD(file, setattr) ? file->op->setattr(file, name, attr) : -EOPNOTSUPP;
+}
+
+ssize_t cr_listxattr(struct file *file, const char *name, char *list, size_t size)
+{
+	return METHOD(file, listxattr) ? file->op->listxattr(file, name, list, size) : -EOPNOTSUPP;
+}
+
+ssize_t cr_getxattr(struct file *file, const char *name, const char *key, void *val, size_t size)
+{
+	struct iovec iov = {val, size};
+
+	return METHOD(file, getxattr) ? file->op->getxattr(file, name, key, &iov) : -EOPNOTSUPP;
+}
+
+int cr_setxattr(struct file *file, const char *name, const struct xattr *xattr)
+{
+	return METHOD(file, setxattr) ? file->op->setxattr(file, name, xattr) : -EOPNOTSUPP;
+}
+
+int cr_fileattr_get(struct file *file, struct fileattr *fa)
+{
+	return METHOD(file, fileattr_get) ? file->op->fileattr_get(file, fa) : -EOPNOTSUPP;
+}
+
+int cr_fileattr_set(struct file *file, const struct fileattr *fa)
+{
+	return METHOD(file, fileattr_set) ? file->op->fileattr_set(file, fa) : -EOPNOTSUPP;
+}
+
+ssize_t cr_readdir(struct file *dir, struct dirbuf *buf)
+{
+	buf->at = buf->len = 0;
+	return METHOD(dir, readdir) ? dir->op->readdir(dir, buf) : -ENOTDIR;
+}
+
+int cr_mkdir(struct file *dir, const char *name, mode_t mode)
+{
+	return METHOD(dir, mkdir) ? dir->op->mkdir(dir, name, mode) : -EOPNOTSUPP;
+}
+
+int cr_mknod(struct file *dir, const char *name, mode_t mode, dev_t dev)
+{
+	return METHOD(dir, mknod) ? dir->op->mknod(dir, name, mode, dev) : -EOPNOTSUPP;
+}
+
+int cr_symlink(struct file *dir, const char *name, const char *target)
+{
+	return METHOD(dir, symlink) ? dir->op->symlink(dir, name, target) : -EOPNOTSUPP;
+}
+
+ssize_t cr_readlink(struct file *dir, const char *name, char *buf, size_t size)
+{
+	return METHOD(dir, readlink) ? dir->op->readlink(dir, name, buf, size) : -EOPNOTSUPP;
+}
+
+int cr_link(struct file *olddir, const char *old, struct file *dir, const char *name)
+{
+	if (olddir->mnt->type->family != dir->mnt->type->family)
+		return -EXDEV;
+	return METHOD(dir, link) ? dir->op->link(olddir, old, dir, name) : -EOPNOTSUPP;
+}
+
+int cr_unlink(struct file *dir, const char *name, int flags)
+{
+	return METHOD(dir, unlink) ? dir->op->unlink(dir, name, flags) : -EOPNOTSUPP;
+}
+
+int cr_rename(struct file *dir, const char *old, const char *name, unsigned flags)
+{
+	return METHOD(dir, rename) ? dir->op->rename(dir, old, name, flags) : -EOPNOTSUPP;
+}
+
+const struct file_id *cr_file_id(const struct file *file)
+{
+	return &file->id;
+}
+
+const char *cr_file_room(const struct file *file)
+{
+	return file->mnt->type->name;
+}
+
+int cr_file_fd(const struct file *file)
+{
+	return file->fd;
+}

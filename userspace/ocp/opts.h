@@ -32,6 +32,7 @@ enum ocp_when { WHEN_AUTO, WHEN_ALWAYS, WHEN_NEVER };
 #define PRESERVE_SHARING   0x40u /* extents shared in the source stay shared */
 #define PRESERVE_FLAGS	   0x80u /* chattr(1) attributes; only with all or -a */
 #define PRESERVE_ALL	   0xffu
+#define PRESERVE_BASIC	   0x07u /* what -p keeps */
 
 struct ocp_opts {
 	/* Operands.  With -t the directory is target and dest is NULL. */
@@ -95,8 +96,8 @@ struct ocp_opts {
  */
 int opts_parse(struct ocp_opts *o, int argc, char **argv);
 
-/** opts_free - the memory of @o; not @o itself */
-void opts_free(struct ocp_opts *o);
+/** opts_try_help - "Try 'ocp --help' ..." on standard error, after a message about bad use */
+void opts_try_help(void);
 
 /** opts_jobs - workers to run: -j, or a number that suits the machine */
 unsigned opts_jobs(const struct ocp_opts *o);

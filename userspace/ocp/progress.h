@@ -14,6 +14,8 @@ struct progress;
  * progress_new - start the bar, or not
  * @workers: how many threads will copy; they number themselves from 0
  *
+ * --progress=auto shows it on a terminal after two seconds, always shows it at
+ * once, and where standard error is no terminal as a line every second.
  * Return: the bar; NULL where none is wanted or possible.  All calls below
  * accept NULL and then do nothing.
  */
@@ -34,8 +36,11 @@ struct copy_progress *progress_begin(struct progress *p, unsigned worker, const 
 /** progress_end - the file of @worker is done, well or not */
 void progress_end(struct progress *p, unsigned worker);
 
-/** progress_found - the walk has seen @files more files with @bytes bytes */
-void progress_found(struct progress *p, uint64_t files, uint64_t bytes);
+/** progress_found - the walk has seen files with @bytes more bytes of data */
+void progress_found(struct progress *p, uint64_t bytes);
+
+/** progress_found_all - the walk has ended: from now on the bar shows percent and time left */
+void progress_found_all(struct progress *p);
 
 /* Lines of others: between these two the bar is erased and not drawn. */
 void progress_hide(struct progress *p);

@@ -77,13 +77,13 @@ void explain_file(struct report *r, const char *src, const char *dst, const stru
 }
 
 /* One answer of cp's line. */
-static const char *debug_word(const struct copy_result *res, unsigned s, bool left_out,
-			      const char *if_left_out)
+static const char *debug_word(const struct copy_result *res, unsigned s, bool avoided,
+			      const char *if_avoided)
 {
 	if (res->by[s].bytes)
 		return "yes";
-	if (left_out)
-		return if_left_out;
+	if (avoided)
+		return if_avoided;
 	return res->why[s].error ? "unsupported" : "unknown";
 }
 
@@ -94,6 +94,8 @@ static const char *debug_word(const struct copy_result *res, unsigned s, bool le
  */
 void explain_debug(struct report *r, const struct copy_result *res)
 {
+	const unsigned avoid = COPY_RANGE_NO_OFFLOAD | COPY_RANGE_NO_CLONE | COPY_RANGE_FILL_HOLES |
+			       COPY_RANGE_PUNCH_ZEROS;
 	unsigned flags = r->o->copy_flags;
 	bool holes = res->holes != 0, zeros = flags & COPY_RANGE_PUNCH_ZEROS;
 	const char *sparse = holes && zeros ? "SEEK_HOLE + zeros"
@@ -104,6 +106,6 @@ void explain_debug(struct report *r, const struct copy_result *res)
 	if (res->by[COPY_CLONE].bytes && res->how == COPY_CLONE)
 		sparse = "unknown";
 	fprintf(r->lines, "copy offload: %s, reflink: %s, sparse detection: %s\n",
-		debug_word(res, COPY_OFFLOAD, flags & COPY_RANGE_NO_OFFLOAD, "avoided"),
+		debug_word(res, COPY_OFFLOAD, flags & avoid, "avoided"),
 		debug_word(res, COPY_CLONE, flags & COPY_RANGE_NO_CLONE, "no"), sparse);
 }

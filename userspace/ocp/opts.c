@@ -148,7 +148,7 @@ static int read_options(struct parse *p, int argc, char **argv)
 static int settle_data(struct parse *p)
 {
 	struct ocp_opts *o = &p->o;
-	unsigned flags = p->keep_out;
+	unsigned flags = p->keep_out, left;
 
 	if (o->reflink == WHEN_ALWAYS && o->sparse != WHEN_AUTO)
 		return misuse("--reflink can be used only with --sparse=auto");
@@ -156,20 +156,21 @@ static int settle_data(struct parse *p)
 		o->reflink = WHEN_NEVER; /* a clone would keep the holes */
 	if (o->sparse == WHEN_NEVER)
 		flags |= COPY_RANGE_FILL_HOLES;
-	/* A clone is tried first, as by cp; what moves data must look at it. */
 	if (o->sparse == WHEN_ALWAYS)
-		flags |= COPY_RANGE_PUNCH_ZEROS | COPY_RANGE_NO_OFFLOAD | COPY_RANGE_NO_ENCODED |
-			 COPY_RANGE_NO_GRANT;
+		flags |= COPY_RANGE_PUNCH_ZEROS;
 	if (o->reflink == WHEN_ALWAYS)
 		flags |= COPY_RANGE_CLONE_ONLY;
-	/* copy_file_range(2) may share blocks as well, and nothing tells. */
 	if (o->reflink == WHEN_NEVER) {
-		flags |= COPY_RANGE_NO_CLONE | COPY_RANGE_NO_OFFLOAD;
+		flags |= COPY_RANGE_NO_CLONE;
 		o->preserve &= ~PRESERVE_SHARING;
 	}
 	if (p->recompress)
 		flags |= COPY_RANGE_RECOMPRESS;
-	if ((flags & COPY_RANGE_STRATEGIES) == COPY_RANGE_STRATEGIES)
+	/* What looks at the data can only be done here. */
+	left = ~flags & COPY_RANGE_STRATEGIES;
+	if (flags & (COPY_RANGE_FILL_HOLES | COPY_RANGE_PUNCH_ZEROS))
+		left &= COPY_RANGE_NO_STREAM;
+	if (!left)
 		return misuse("--offload, --reflink and --sparse together leave no way to copy");
 	o->copy_flags = flags;
 	return -1;

@@ -154,6 +154,30 @@ programs: $(programs-y)
 $(O)/ocp: $(call archive,ocp) $(core_archives)
 	$(call quiet,LD) $(CC) -o $@ $^ $(ALL_LDFLAGS) $(EXT_LIBS)
 
+# Tests ----------------------------------------------------------------------
+# make check [TESTS="core/foo ocp/bar.sh"] [RUNFLAGS="-j 4 -v"]; KSELFTEST= names
+# another folder with kselftest_harness.h, such as the kernel's.
+
+KSELFTEST ?= selftests
+TESTS	?= $(tests-y) $(test-scripts)
+tests_wanted = $(foreach t,$(patsubst selftests/%,%,$(TESTS)), \
+	       $(if $(filter %.sh,$(t)),selftests/$(t),$(O)/selftests/$(t)))
+test_archives = $(foreach a,$(if $(filter undefined,$(origin $(1)-archives)), \
+		kernel fs lib,$($(1)-archives)),$(call archive,$(a)))
+
+define test_rule
+$(O)/$(1): $(O)/$(1).o $(addprefix $(O)/,$($(1)-objs) selftests/fixture.o) $(call test_archives,$(1))
+	$$(call quiet,LD) $(CC) -o $$@ $$^ $$(ALL_LDFLAGS) $$(EXT_LIBS)
+endef
+$(foreach t,$(test-programs),$(eval $(call test_rule,$(t))))
+
+$(O)/selftests/%.o: ALL_CFLAGS += -I$(KSELFTEST)
+
+.PHONY: check
+tests: $(addprefix $(O)/,$(test-programs))
+check: all tests
+	@O=$(abspath $(O)) selftests/run $(RUNFLAGS) $(tests_wanted)
+
 # Install --------------------------------------------------------------------
 
 .PHONY: install clean distclean help

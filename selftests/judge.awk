@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# judge.awk - one program's KTAP as a subtest, and what it comes to.
+# In: status limit verbose name n failed_list counts.  See run.
+
+BEGIN {
+	plan = -1
+	passed = failed = skipped = lines = 0
+}
+
+{
+	line[++lines] = $0
+}
+
+/^1\.\.[0-9]+/ {
+	plan = substr($1, 4) + 0
+	if ($0 ~ /# *[Ss][Kk][Ii][Pp]/)
+		whole_skip = reason_of($0)
+}
+
+/^(not )?ok / {
+	is_ok = /^ok /
+	label = $0
+	sub(/^(not )?ok +[0-9]* *(- )?/, "", label)
+	if (!is_ok) {
+		failed++
+		note(label)
+	} else if (label ~ /# *[Ss][Kk][Ii][Pp]/) {
+		skipped++
+	} else {
+		passed++
+	}
+}
+
+/^Bail out!/ {
+	bailed = $0
+}
+
+function reason_of(text)
+{
+	sub(/.*# *[Ss][Kk][Ii][Pp] */, "", text)
+	return text == "" ? "no reason given" : text
+}
+
+function note(text)
+{
+	print name ": " text >> failed_list
+}
+
+# What is wrong with the program beside its cases, or "".
+function trouble(	results)
+{
+	results = passed + failed + skipped
+	if (status == 137)
+		return "killed, or still running after " limit " s"
+	if (status > 128)
+		return "killed by signal " status - 128
+	if (bailed != "")
+		return bailed
+	if (whole_skip != "")
+		return status == 0 || status == 4 ? "" : "exit status " status
+	if (plan < 0 && results == 0)
+		return status == 4 ? "" : "no results, exit status " status
+	if (plan < 0)
+		return "no plan"
+	if (plan != results)
+		return "planned " plan ", gave " results " results"
+	if (plan == 0)
+		return "ran nothing"
+	if (failed == 0 && status != 0 && !(status == 4 && skipped > 0))
+		return "exit status " status " although no case failed"
+	return ""
+}
+
+function show(	i, is_ktap)
+{
+	for (i = 1; i <= lines; i++) {
+		is_ktap = line[i] ~ /^ *((not )?ok |1\.\.[0-9]|K?TAP version|Bail out!)/
+		if (is_ktap || line[i] ~ /^ *#/)
+			text = "  " line[i]
+		else
+			text = "  # " line[i]
+		if (is_ktap || verbose || failed)
+			print text
+	}
+}
+
+END {
+	wrong = trouble()
+	if (wrong != "") {
+		failed++
+		note(wrong)
+	}
+	if (wrong == "" && passed + failed + skipped == 0) {
+		skipped = 1
+		if (whole_skip == "")
+			whole_skip = lines ? line[lines] : "no reason given"
+	}
+	show()
+	if (wrong != "")
+		print "  # " wrong
+	printf "%s %d %s%s\n", failed ? "not ok" : "ok", n, name,
+		whole_skip != "" && !failed ? " # SKIP " whole_skip : ""
+	print passed, failed, skipped >> counts
+}

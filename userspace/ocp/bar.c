@@ -32,23 +32,23 @@ static void __attribute__((format(printf, 2, 3))) put(struct out *out, const cha
 		out->len += (size_t)n < out->size - out->len ? (size_t)n : out->size - out->len - 1;
 }
 
-static void put_cells(struct out *out, unsigned percent)
+static void put_cells(struct out *out, unsigned percent, unsigned cells)
 {
-	unsigned full = percent * CELLS / 100;
+	unsigned full = percent * cells / 100;
 
-	put(out, "[%.*s%*s] %3u%%  ", (int)full, "####################", (int)(CELLS - full), "",
+	put(out, "[%.*s%*s] %u%%  ", (int)full, "####################", (int)(cells - full), "",
 	    percent);
 }
 
 static void put_time(struct out *out, uint64_t seconds)
 {
 	if (seconds >= 100 * 3600)
-		put(out, "  days left");
+		put(out, " days left");
 	else if (seconds >= 3600)
-		put(out, "  %u:%02u:%02u left", (unsigned)(seconds / 3600),
+		put(out, " %u:%02u:%02u left", (unsigned)(seconds / 3600),
 		    (unsigned)(seconds / 60 % 60), (unsigned)(seconds % 60));
 	else
-		put(out, "  %u:%02u left", (unsigned)(seconds / 60), (unsigned)(seconds % 60));
+		put(out, " %u:%02u left", (unsigned)(seconds / 60), (unsigned)(seconds % 60));
 }
 
 /* Characters of @name in @wide, what cannot be shown as '?'. */
@@ -70,30 +70,38 @@ static size_t decode(const char *name, wchar_t *wide)
 	return count;
 }
 
-/* The end of @name that fits, since paths differ there. */
+/* Where the tail of at most @columns columns begins. */
+static size_t tail(const wchar_t *wide, size_t count, unsigned columns)
+{
+	unsigned used = 0;
+
+	while (count) {
+		used += (unsigned)wcwidth(wide[count - 1]);
+		if (used > columns)
+			break;
+		count--;
+	}
+	return count;
+}
+
+/* The end of @name, since paths differ there; dots for what is lost. */
 static void put_name(struct out *out, const char *name, unsigned columns)
 {
 	wchar_t wide[NAME_MAX_CHARS];
 	char one[MB_LEN_MAX];
 	mbstate_t state = {0};
 	size_t len = strlen(name), count, first;
-	unsigned used = 0;
-	bool cut;
+	bool cut = len > NAME_MAX_CHARS;
 
-	if (len > NAME_MAX_CHARS)
+	if (cut)
 		name += len - NAME_MAX_CHARS;
 	count = decode(name, wide);
-	for (first = count; first; first--) {
-		used += (unsigned)wcwidth(wide[first - 1]);
-		if (used > columns)
-			break;
-	}
-	cut = first || len > NAME_MAX_CHARS;
-	/* Three dots in place of what is lost. */
-	for (used = 0; cut && first < count && used < 3; first++)
-		used += (unsigned)wcwidth(wide[first]);
-	if (cut)
+	first = tail(wide, count, columns);
+	cut |= first > 0;
+	if (cut) {
+		first = tail(wide, count, columns > 3 ? columns - 3 : 0);
 		put(out, "...");
+	}
 	for (; first < count; first++) {
 		size_t n = wcrtomb(one, wide[first], &state);
 
@@ -112,13 +120,14 @@ size_t bar_line(const struct bar *bar, unsigned columns, char *text, size_t size
 	if (bar->total) {
 		double share = (double)bar->done / (double)bar->total;
 
-		put_cells(&out, share >= 1 ? 100 : (unsigned)(share * 100));
+		put_cells(&out, share >= 1 ? 100 : (unsigned)(share * 100),
+			  columns < 100 ? CELLS / 2 : CELLS);
 		put(&out, "%s of %s", size_text(bar->done, a), size_text(bar->total, b));
 	} else {
 		put(&out, "%s  %" PRIu64 " files", size_text(bar->done, a), bar->files);
 	}
 	if (bar->rate)
-		put(&out, "  %s/s", size_text(bar->rate, a));
+		put(&out, " %s/s", size_text(bar->rate, a));
 	if (bar->rate && left)
 		put_time(&out, left / bar->rate);
 	if (*bar->strategy)

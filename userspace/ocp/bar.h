@@ -18,7 +18,7 @@ struct bar {
 /**
  * bar_line - write @bar into at most @columns columns
  *
- * [#####     ]  50%  1.0 GiB of 2.0 GiB  512.0 MiB/s  0:02 left  clone  name
+ * [#####     ] 50%  1.0 GiB of 2.0 GiB 512.0 MiB/s 0:02 left  clone  name
  * A long name loses its front; bytes that cannot be shown are '?'.
  * Return: bytes put into @text, always NUL-terminated.
  */

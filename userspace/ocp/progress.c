@@ -26,6 +26,7 @@
 #define RATE_TAU       3.0	   /* seconds over which the rate forgets */
 #define BIG_FILE       (64u << 20) /* worth a percentage of its own */
 #define LINE_MAX_BYTES 2048
+#define LOG_COLUMNS    200
 
 struct slot {
 	_Alignas(64) struct copy_progress now; /* written by the core */
@@ -59,10 +60,12 @@ static int64_t now_ns(void)
 }
 
 /* Asked at every drawing, which needs no handler for SIGWINCH. */
-static unsigned terminal_columns(void)
+static unsigned columns(const struct progress *p)
 {
 	struct winsize ws;
 
+	if (!p->terminal)
+		return LOG_COLUMNS;
 	if (!ioctl(STDERR_FILENO, TIOCGWINSZ, &ws) && ws.ws_col)
 		return ws.ws_col;
 	return 80;
@@ -182,7 +185,7 @@ static void draw(struct progress *p, int64_t now)
 	if (p->terminal)
 		line[len++] = '\r';
 	/* The last column stays free, or some terminals go to the next line. */
-	len += bar_line(&bar, terminal_columns() - 1, line + len, sizeof(line) - len - 4);
+	len += bar_line(&bar, columns(p) - 1, line + len, sizeof(line) - len - 4);
 	len = (size_t)((char *)mempcpy(line + len, p->terminal ? "\033[K" : "\n",
 				       p->terminal ? 3 : 1) -
 		       line);

@@ -286,7 +286,10 @@ static int refused(struct worker *w, const char *reason, int err)
 		note(w, reason, err);
 		return REFUSED;
 	}
-	if (err == EPERM) {
+	if (err == EOPNOTSUPP && (e->req->flags & COPY_RANGE_VALIDATE)) {
+		why.reason = "this build cannot decode it, to validate it first";
+		why.scope = COPY_THIS_FILE;
+	} else if (err == EPERM) {
 		why.reason = "needs root (CAP_SYS_ADMIN)";
 	} else if (err == ENOTTY || err == ENOSYS || err == EOPNOTSUPP) {
 		why.reason = "this kernel does not read and write compressed extents";

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core.h"
+#include "lib/codec.h"
 
 #define METHOD(file, name) ((file)->op->name)
 
@@ -85,8 +86,12 @@ ssize_t cr_write_encoded(struct file *f, const struct encoded_iov *ev, const str
 {
 	if (!METHOD(f, write_encoded))
 		return -EOPNOTSUPP;
-	if (flags & COPY_RANGE_VALIDATE)
-		return -EOPNOTSUPP;
+	if (flags & COPY_RANGE_VALIDATE) {
+		int err = codec_validate(NULL, ev, payload);
+
+		if (err)
+			return err;
+	}
 	return f->op->write_encoded(f, ev, payload, pos);
 }
 

@@ -12,12 +12,12 @@
 #define FIEMAP_NO_PLACE                                                                            \
 	(FIEMAP_EXTENT_UNKNOWN | FIEMAP_EXTENT_DELALLOC | FIEMAP_EXTENT_DATA_ENCRYPTED)
 
-struct fiemap_list {
+union fiemap_list {
 	struct fiemap head;
-	struct fiemap_extent ext[FIEMAP_BATCH];
+	unsigned char room[sizeof(struct fiemap) + FIEMAP_BATCH * sizeof(struct fiemap_extent)];
 };
 
-static int fiemap_ioctl(int fd, const struct fiemap_range *range, struct fiemap_list *list)
+static int fiemap_ioctl(int fd, const struct fiemap_range *range, union fiemap_list *list)
 {
 	int r;
 
@@ -64,7 +64,7 @@ static struct file_extent hole(uint64_t from, uint64_t to)
 
 int fiemap_read(int fd, const struct fiemap_range *range, struct file_extent *ext, unsigned n)
 {
-	struct fiemap_list list;
+	union fiemap_list list;
 	uint64_t at = range->pos;
 	unsigned put = 0;
 	int err;
@@ -75,7 +75,7 @@ int fiemap_read(int fd, const struct fiemap_range *range, struct file_extent *ex
 	if (err)
 		return err;
 	for (unsigned i = 0; i < list.head.fm_mapped_extents && put < n; i++) {
-		const struct fiemap_extent *fe = &list.ext[i];
+		const struct fiemap_extent *fe = &list.head.fm_extents[i];
 
 		if (fe->fe_logical >= range->size)
 			break;

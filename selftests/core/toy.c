@@ -119,8 +119,6 @@ int toy_make(struct toy *toy, uint64_t size)
 		toy->data[i] = (char)(1 + (i * 31 + i / 251) % 255);
 	toy->size = size;
 	toy->f.op = &toy_operations;
-	toy->mnt.block_size = 4096;
-	toy->f.mnt = &toy->mnt;
 	toy->f.fd = -1;
 	toy->f.private = toy;
 	pthread_mutex_init(&toy->lock, NULL);

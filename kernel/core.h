@@ -100,7 +100,17 @@ int slices_run(const struct copy_req *req, struct copy_result *res, uint64_t sli
 
 /* stream.c, encoded.c: strategies with a file of their own. */
 int stream_copy(const struct copy_req *req, struct copy_result *res);
+#ifdef CONFIG_ENCODED
 int encoded_copy(const struct copy_req *req, struct copy_result *res);
+#else
+static inline int encoded_copy(const struct copy_req *req, struct copy_result *res)
+{
+	return decline(res, COPY_ENCODED,
+		       (struct copy_why){.reason = "left out of this build",
+					 .error = EOPNOTSUPP,
+					 .scope = COPY_THIS_PAIR});
+}
+#endif
 
 /* ops.c: -ETXTBSY for swap space. */
 int op_busy(struct file *file);
@@ -108,6 +118,6 @@ int op_busy(struct file *file);
 /* ops.c: clone and offload of the room, when both files are of one family. */
 int op_clone_range(const struct copy_req *req, struct copy_result *res);
 int op_copy_range(const struct copy_req *req, struct copy_result *res);
-int op_extents(struct file *file, off_t pos, struct file_extent *ext, unsigned n);
+int op_extents(struct file *file, off_t pos, struct file_extent *ext, unsigned n, unsigned how);
 
 #endif

@@ -171,19 +171,23 @@ int host_sync(struct file *file, bool data_only)
 	return r < 0 ? -errno : 0;
 }
 
+static bool is_octal(char c)
+{
+	return c >= '0' && c <= '7';
+}
+
 /* Whether @line of /proc/swaps names @file; blanks of a path are octal there. */
 static bool is_swap(const struct file *file, char *line)
 {
 	char *end = strchr(line, ' '), *at, *to;
 	struct stat st;
-	unsigned oct;
 
 	if (!end || line[0] != '/')
 		return false;
 	*end = '\0';
 	for (at = to = line; *at; at++) {
-		if (at[0] == '\\' && sscanf(at + 1, "%3o", &oct) == 1) {
-			*to++ = (char)oct;
+		if (at[0] == '\\' && is_octal(at[1]) && is_octal(at[2]) && is_octal(at[3])) {
+			*to++ = (char)((at[1] - '0') << 6 | (at[2] - '0') << 3 | (at[3] - '0'));
 			at += 3;
 		} else {
 			*to++ = *at;

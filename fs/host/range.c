@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/statfs.h>
@@ -203,11 +203,16 @@ int host_copy_range(const struct copy_req *req, struct copy_result *res)
 /* copy_file_range(2) of kernels before 5.3 lost data in several ways. */
 static bool kernel_is_old(void)
 {
+	unsigned long major, minor;
 	struct utsname uts;
-	unsigned major = 0, minor = 0;
+	char *end;
 
-	if (uname(&uts) < 0 || sscanf(uts.release, "%u.%u", &major, &minor) != 2)
+	if (uname(&uts) < 0)
 		return false;
+	major = strtoul(uts.release, &end, 10);
+	if (end == uts.release || *end != '.')
+		return false;
+	minor = strtoul(end + 1, NULL, 10);
 	return major < 5 || (major == 5 && minor < 3);
 }
 

@@ -173,9 +173,10 @@ $(foreach t,$(test-programs),$(eval $(call test_rule,$(t))))
 
 $(O)/selftests/%.o: ALL_CFLAGS += -I$(KSELFTEST)
 
-.PHONY: check
+.PHONY: check check-threaded
 tests: $(addprefix $(O)/,$(test-programs))
-check: all tests
+check-threaded: TESTS = $(threaded-y)
+check check-threaded: all tests
 	@O=$(abspath $(O)) selftests/run $(RUNFLAGS) $(tests_wanted)
 
 # Install --------------------------------------------------------------------

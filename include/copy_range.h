@@ -88,7 +88,7 @@ struct copy_progress {
 	uint32_t strategy; /* enum copy_strategy_id that runs now */
 };
 
-/* One request.  Zero every member you do not set. */
+/* One request; both files are of one namespace.  Zero every member you do not set. */
 struct copy_req {
 	struct file *in, *out;
 	int64_t pos_in, pos_out;
@@ -180,6 +180,8 @@ int cr_close(struct file *file);
  * Return: 0 when all of req->len was copied or the source ended before it (see
  * res->bytes), or was stopped (res->stopped); a negative errno when an error
  * ended the copy, res->bytes then counts what was copied before it.
+ * -EFBIG: RLIMIT_FSIZE of when the namespace began, or the largest offset, was
+ * reached (where it begins there, with SIGXFSZ as from write(2)).
  * -EOPNOTSUPP or -EXDEV: no allowed strategy could do it and nothing is written
  * beyond res->bytes.
  */

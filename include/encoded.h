@@ -40,6 +40,7 @@ struct encoded_iov {
 #define EXTENT_INLINE	0x04u /* stored inside the metadata */
 #define EXTENT_SHARED	0x08u /* other references to disk_bytenr exist, or may */
 #define EXTENT_DELALLOC 0x10u /* not on disk yet */
+#define EXTENT_ENCODED	0x20u /* compressed, but how is not known: only pos and len count */
 
 /* One extent reference of a file, in file order. */
 struct file_extent {
@@ -50,6 +51,14 @@ struct file_extent {
 	uint64_t ram_bytes;   /* bytes the whole extent decodes to */
 	uint32_t compression; /* enum encoded_compression, LZO as the mount's sector size */
 	uint32_t flags;	      /* EXTENT_* */
+	uint64_t generation;  /* tells extents apart that had disk_bytenr one after the other */
 };
+
+/*
+ * What to ask for with a list of extents: EXTENT_SHARED is to be exact but for
+ * clones of the last seconds inside one file, and such an extent has no newer
+ * data above it that is not on the disk yet.
+ */
+#define EXTENTS_SHARED 0x1u
 
 #endif

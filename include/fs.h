@@ -68,13 +68,18 @@ struct file_operations {
 	ssize_t (*read_encoded)(struct file *, struct encoded_iov *, void *, size_t, off_t);
 	ssize_t (*write_encoded)(struct file *, const struct encoded_iov *, const struct iovec *,
 				 off_t);
-	/* Extents from pos on, holes included; count put in, 0 at the end of the file. */
-	int (*extents)(struct file *, off_t pos, struct file_extent *, unsigned n);
+	/*
+	 * Extents from pos on without a gap, holes included, the first one cut at pos
+	 * and the last at the end of the file; count put in, 0 beyond the end.  A
+	 * plan: the source may change.  how: EXTENTS_*.
+	 */
+	int (*extents)(struct file *, off_t pos, struct file_extent *, unsigned n, unsigned how);
 
 	/*
 	 * The two ways of letting the storage copy; called on req->out when both
 	 * files are of one family.  They do as much as they can in one call and
-	 * say so in res->bytes; decline() when they moved nothing.
+	 * say so in res->bytes; decline() when they moved nothing.  copy_range()
+	 * of length 0 says whether it would: 0, or decline().
 	 */
 	int (*clone_range)(const struct copy_req *, struct copy_result *);
 	int (*copy_range)(const struct copy_req *, struct copy_result *);
@@ -109,7 +114,9 @@ struct fs_type {
 	void (*stop)(void *room);
 	/*
 	 * Open @name (the part after "SCHEME:"), child->oflags are open(2)'s.  Fills
-	 * fd, id, attributes, private.  A stackable room gets child->lower opened.
+	 * fd, id, attributes, private.  In a stackable room this and openat come
+	 * before the core opens child->lower, whose id and attributes the child gets;
+	 * when that fails, release is called with lower NULL.
 	 */
 	int (*open)(struct file *child, const char *name, mode_t mode);
 	/* "SCHEME:options:NAME": where the name of the lower file starts; NULL: not stackable. */

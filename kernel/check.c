@@ -30,9 +30,10 @@ static int check_modes(const struct copy_req *req)
 {
 	int in = req->in->oflags, out = req->out->oflags;
 
-	if ((in | out) & O_PATH)
+	/* The fourth mode, O_WRONLY | O_RDWR, can neither read nor write. */
+	if ((in & O_ACCMODE) != O_RDONLY && (in & O_ACCMODE) != O_RDWR)
 		return -EBADF;
-	if ((in & O_ACCMODE) == O_WRONLY || (out & O_ACCMODE) == O_RDONLY)
+	if ((out & O_ACCMODE) != O_WRONLY && (out & O_ACCMODE) != O_RDWR)
 		return -EBADF;
 	return out & O_APPEND ? -EBADF : 0;
 }
@@ -52,14 +53,20 @@ static int check_target(const struct copy_req *req)
 }
 
 /*
- * The kernel refuses swap space on either side.  On one mount the strategies
- * hear it from the kernel; elsewhere the rooms are asked.
+ * The kernel refuses swap space on either side.  Where it will be asked to copy
+ * it says so by itself; elsewhere the rooms are asked, since read(2) of such a
+ * file is allowed.
  */
 static int check_busy(const struct copy_req *req)
 {
+	const unsigned not_kernel = COPY_RANGE_NO_CLONE | COPY_RANGE_NO_OFFLOAD |
+				    COPY_RANGE_FILL_HOLES | COPY_RANGE_PUNCH_ZEROS;
+	const unsigned lost = 1u << COPY_OFFLOAD;
+	struct mount *mnt = req->out->mnt;
 	int err;
 
-	if (req->len && req->in->mnt == req->out->mnt)
+	if (req->len && req->in->mnt == mnt && !(req->flags & not_kernel) &&
+	    !(atomic_load_explicit(&mnt->lost, memory_order_relaxed) & lost))
 		return 0;
 	err = op_busy(req->in);
 	return err ? err : op_busy(req->out);
@@ -97,30 +104,41 @@ static int clip_to_source(struct copy_req *req, struct copy_limits *lim)
 }
 
 /* The largest file the target may become: RLIMIT_FSIZE, as generic_write_check_limits(). */
-static int clip_to_target(struct copy_req *req)
+static int clip_to_target(struct copy_req *req, struct copy_limits *lim)
 {
 	uint64_t limit = MIN(ns_of(req->out)->file_limit, (uint64_t)INT64_MAX);
-	uint64_t pos = (uint64_t)req->pos_out;
+	uint64_t pos = (uint64_t)req->pos_out, len = req->len;
 
-	if (!req->len)
+	if (!len)
 		return 0;
 	if (pos >= limit) {
 		if (limit < INT64_MAX)
 			raise(SIGXFSZ);
 		return -EFBIG;
 	}
-	req->len = MIN(req->len, limit - pos);
+	lim->room = limit - pos;
+	req->len = MIN(len, lim->room);
+	lim->cut = len - req->len;
 	return 0;
+}
+
+/* Another name, another open, another mount of one inode are one file. */
+bool copy_same_file(const struct copy_req *req)
+{
+	const struct file_id *in = &req->in->id, *out = &req->out->id;
+
+	if (req->in == req->out)
+		return true;
+	if (req->out->fresh || req->in->mnt->type->family != req->out->mnt->type->family)
+		return false;
+	return in->dev == out->dev && in->ino == out->ino;
 }
 
 static int check_overlap(const struct copy_req *req)
 {
-	const struct file_id *in = &req->in->id, *out = &req->out->id;
 	uint64_t a = (uint64_t)req->pos_in, b = (uint64_t)req->pos_out;
 
-	if (req->out->fresh || in->dev != out->dev || in->ino != out->ino)
-		return 0;
-	if (req->in->mnt->type->family != req->out->mnt->type->family)
+	if (!copy_same_file(req))
 		return 0;
 	return b + req->len > a && b < a + req->len ? -EINVAL : 0;
 }
@@ -129,8 +147,11 @@ int copy_check(struct copy_req *req, struct copy_limits *lim)
 {
 	int err;
 
-	*lim = (struct copy_limits){.to_eof = req->len == COPY_LEN_EOF};
-	if (req->flags & ~COPY_RANGE_FLAGS)
+	/* A file copied into itself grows by that: its end is where it is now. */
+	*lim = (struct copy_limits){.to_eof = req->len == COPY_LEN_EOF && !copy_same_file(req)};
+	if ((req->in->oflags | req->out->oflags) & O_PATH)
+		return -EBADF;
+	if (req->flags & ~COPY_RANGE_FLAGS || ns_of(req->in) != ns_of(req->out))
 		return -EINVAL;
 	err = check_types(req);
 	if (!err)
@@ -144,7 +165,7 @@ int copy_check(struct copy_req *req, struct copy_limits *lim)
 	if (!err)
 		err = clip_to_source(req, lim);
 	if (!err)
-		err = clip_to_target(req);
+		err = clip_to_target(req, lim);
 	if (!err)
 		err = check_overlap(req);
 	return err;

@@ -10,7 +10,6 @@
  * body cloned and its tail offloaded again.  This is the only fallback of the
  * project: no room calls another strategy by itself.
  */
-#include <assert.h>
 #include <string.h>
 
 #include "core.h"
@@ -43,6 +42,14 @@ static int offload_slice(const struct copy_req *req, struct copy_result *res)
 	return err;
 }
 
+/* Before a hole is made in its name: who declines has written nothing. */
+static int offload_possible(const struct copy_req *req, struct copy_result *res)
+{
+	struct copy_req none = copy_rest(req, 0, 0);
+
+	return op_copy_range(&none, res);
+}
+
 /* Data by the storage's own copy, slice by slice; holes are made here, because such copies fill
  * them. */
 static int offload_copy(const struct copy_req *req, struct copy_result *res)
@@ -57,7 +64,9 @@ static int offload_copy(const struct copy_req *req, struct copy_result *res)
 			return err;
 		rest.len = seg.len;
 		if (seg.hole) {
-			err = hole_make(&rest, seg.len);
+			err = res->bytes ? 0 : offload_possible(&rest, res);
+			if (!err)
+				err = hole_make(&rest, seg.len);
 			if (err)
 				return err;
 			copy_account_hole(req, res, COPY_OFFLOAD, seg.len);
@@ -130,6 +139,8 @@ struct copy_req copy_rest(const struct copy_req *req, uint64_t done, uint64_t ma
 
 void copy_result_add(struct copy_result *sum, const struct copy_result *add)
 {
+	if (add->bytes)
+		sum->stable = add->stable && (sum->stable || !sum->bytes);
 	sum->bytes += add->bytes;
 	sum->holes += add->holes;
 	sum->stopped |= add->stopped;
@@ -179,6 +190,15 @@ static void remember_refusal(const struct copy_req *req, struct mount_pair *pair
 	pthread_mutex_unlock(&ns->lock);
 }
 
+/*
+ * A refusal is one of two errors and a reason from decline().  The same errors without a
+ * reason come from a read or a write (some files of /sys answer EOPNOTSUPP) and are final.
+ */
+static bool is_refusal(int err, const struct copy_result *part, unsigned s)
+{
+	return (err == -EXDEV || err == -EOPNOTSUPP) && part->why[s].reason && !part->bytes;
+}
+
 /* Ask the strategies in order for a prefix of @req; @gone are out for the rest of the call. */
 static int copy_step(struct copy_req *req, unsigned *gone, struct copy_result *part)
 {
@@ -192,14 +212,14 @@ static int copy_step(struct copy_req *req, unsigned *gone, struct copy_result *p
 			continue;
 		known = known_refusal(req, pair, s);
 		if (known) {
-			err = decline(part, s, *known);
+			decline(part, s, *known);
+			err = -known->error;
 			*gone |= 1u << s;
 			continue;
 		}
 		err = strategies[s].run(req, part);
-		if (err != -EXDEV && err != -EOPNOTSUPP)
+		if (!is_refusal(err, part, s))
 			return err;
-		assert(!part->bytes && part->why[s].reason);
 		remember_refusal(req, pair, s, &part->why[s]);
 		if (part->why[s].after && part->why[s].after < req->len)
 			req->len = part->why[s].after;
@@ -252,14 +272,29 @@ static int copy_clipped(const struct copy_req *req, unsigned gone, struct copy_r
 }
 
 /* The source may have grown while it was copied: true when there is more to do. */
-static bool source_grew(struct copy_req *req, const struct copy_result *res)
+static bool source_grew(struct copy_req *req, struct copy_limits *lim,
+			const struct copy_result *res)
 {
 	struct statx stx;
+	uint64_t len;
 
 	if (cr_getattr(req->in, NULL, &stx) || stx.stx_size <= (uint64_t)req->pos_in + res->bytes)
 		return false;
-	req->len = stx.stx_size - (uint64_t)req->pos_in;
-	return true;
+	len = stx.stx_size - (uint64_t)req->pos_in;
+	req->len = MIN(len, lim->room);
+	lim->cut = len - req->len;
+	return req->len > res->bytes;
+}
+
+int copy_stable(const struct copy_req *req, struct copy_result *res)
+{
+	int err = 0;
+
+	if (res->bytes && (req->flags & COPY_RANGE_STABLE)) {
+		err = cr_sync(req->out, true);
+		res->stable = !err;
+	}
+	return err;
 }
 
 int cr_copy_range(const struct copy_req *user, struct copy_result *res)
@@ -280,12 +315,11 @@ int cr_copy_range(const struct copy_req *user, struct copy_result *res)
 		err = copy_clipped(&req, gone, res);
 		if (err || res->stopped || res->bytes < before || lim.unsized)
 			break;
-	} while (lim.to_eof && source_grew(&req, res));
-	if (!err && res->bytes && (req.flags & COPY_RANGE_STABLE)) {
-		err = cr_sync(req.out, true);
-		res->stable = !err;
-	}
-	return err;
+	} while (lim.to_eof && source_grew(&req, &lim, res));
+	/* The target is full while the source goes on; the signal is for who begins there. */
+	if (!err && lim.cut && res->bytes == req.len)
+		err = -EFBIG;
+	return err ? err : copy_stable(&req, res);
 }
 
 int cr_probe(const struct copy_req *user, struct copy_result *res)

@@ -53,12 +53,15 @@ struct cr_ns *ns_of(const struct file *file);
 
 /* What check.c found out about a request beside what it put into it. */
 struct copy_limits {
-	bool to_eof;  /* follow the source while it grows */
-	bool unsized; /* the source has data but no size: /proc and its like */
+	bool to_eof;   /* follow the source while it grows */
+	bool unsized;  /* the source has data but no size: /proc and its like */
+	uint64_t room; /* bytes until the target is as long as a file may become */
+	uint64_t cut;  /* bytes of the request that are beyond that */
 };
 
 /* check.c: settles everything about a request before any strategy sees it. */
 int copy_check(struct copy_req *req, struct copy_limits *lim);
+bool copy_same_file(const struct copy_req *req);
 
 /* copy_range.c */
 bool copy_stopped(const struct copy_req *req);
@@ -66,6 +69,9 @@ void copy_account(const struct copy_req *req, struct copy_result *res, enum copy
 		  uint64_t bytes, uint64_t moved);
 void copy_account_hole(const struct copy_req *req, struct copy_result *res, enum copy_strategy_id s,
 		       uint64_t bytes);
+
+/* COPY_RANGE_STABLE at the end of a copy. */
+int copy_stable(const struct copy_req *req, struct copy_result *res);
 
 /* The request without its first @done bytes and no longer than @max. */
 struct copy_req copy_rest(const struct copy_req *req, uint64_t done, uint64_t max);
@@ -94,7 +100,17 @@ int slices_run(const struct copy_req *req, struct copy_result *res, uint64_t sli
 
 /* stream.c, encoded.c: strategies with a file of their own. */
 int stream_copy(const struct copy_req *req, struct copy_result *res);
+#ifdef CONFIG_ENCODED
 int encoded_copy(const struct copy_req *req, struct copy_result *res);
+#else
+static inline int encoded_copy(const struct copy_req *req, struct copy_result *res)
+{
+	return decline(res, COPY_ENCODED,
+		       (struct copy_why){.reason = "left out of this build",
+					 .error = EOPNOTSUPP,
+					 .scope = COPY_THIS_PAIR});
+}
+#endif
 
 /* ops.c: -ETXTBSY for swap space. */
 int op_busy(struct file *file);
@@ -102,6 +118,6 @@ int op_busy(struct file *file);
 /* ops.c: clone and offload of the room, when both files are of one family. */
 int op_clone_range(const struct copy_req *req, struct copy_result *res);
 int op_copy_range(const struct copy_req *req, struct copy_result *res);
-int op_extents(struct file *file, off_t pos, struct file_extent *ext, unsigned n);
+int op_extents(struct file *file, off_t pos, struct file_extent *ext, unsigned n, unsigned how);
 
 #endif

@@ -78,14 +78,36 @@ static int file_attach(struct file *file, const struct fs_type *type, struct fil
 	return 0;
 }
 
-static int open_lower(struct cr_ns *ns, const struct fs_type *type, const char *rest,
-		      struct file *file, mode_t mode)
+/* A stacked file is the file below it, by all that tells files apart. */
+static int stack_on(struct file *file, const struct file_operations *op, int err)
 {
-	const char *below = type->lower_name(rest);
+	if (err) {
+		if (op->release)
+			op->release(file);
+		return err;
+	}
+	file->id = file->lower->id;
+	file->attributes = file->lower->attributes;
+	file->fresh = file->lower->fresh;
+	return 0;
+}
 
-	if (!below)
-		return -EINVAL;
-	return cr_open(ns, below, file->oflags, mode, &file->lower);
+/* The room first, so that what it refuses has not been made below. */
+static int open_file(struct file *file, const struct fs_type *type, const char *rest, mode_t mode)
+{
+	const char *below = NULL;
+	int err;
+
+	if (type->lower_name) {
+		below = type->lower_name(rest);
+		if (!below)
+			return -EINVAL;
+	}
+	err = type->open(file, rest, mode);
+	if (err || !below)
+		return err;
+	err = cr_open(ns_of(file), below, file->oflags, mode, &file->lower);
+	return stack_on(file, type->op, err);
 }
 
 int cr_open(struct cr_ns *ns, const char *name, int flags, mode_t mode, struct file **filep)
@@ -103,10 +125,8 @@ int cr_open(struct cr_ns *ns, const char *name, int flags, mode_t mode, struct f
 	if (!file)
 		return -ENOMEM;
 	err = room_of(ns, (unsigned)row, &file->room);
-	if (!err && type->lower_name)
-		err = open_lower(ns, type, rest, file, mode);
 	if (!err)
-		err = type->open(file, rest, mode);
+		err = open_file(file, type, rest, mode);
 	if (!err)
 		err = file_attach(file, type, filep);
 	if (err) {
@@ -129,6 +149,10 @@ int cr_openat(struct file *dir, const char *name, int flags, mode_t mode, struct
 		return -ENOMEM;
 	file->room = dir->room;
 	err = dir->op->openat(dir, name, mode, file);
+	if (!err && dir->lower) {
+		err = cr_openat(dir->lower, name, flags, mode, &file->lower);
+		err = stack_on(file, dir->op, err);
+	}
 	if (!err && file->mnt) { /* the room knows that it is its directory's */
 		file->op = file->mnt->type->op;
 		*filep = file;

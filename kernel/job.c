@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* job.c - a copy in the background: start, progress, stop, wait. */
+#include <signal.h>
 #include <stdlib.h>
 
 #include "core.h"
@@ -30,6 +31,7 @@ int cr_job_start(const struct copy_req *req,
 		 struct copy_job **jobp)
 {
 	struct copy_job *job;
+	sigset_t all, old;
 	int err;
 
 	*jobp = NULL;
@@ -44,7 +46,11 @@ int cr_job_start(const struct copy_req *req,
 		job->req.progress = &job->progress;
 	job->done = done;
 	job->arg = arg;
+	/* Signals are the program's: its handlers do not run on a thread it does not know. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
 	err = pthread_create(&job->thread, NULL, job_main, job);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (err) {
 		free(job);
 		return -err;

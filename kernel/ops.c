@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core.h"
+#include "lib/codec.h"
 
 #define METHOD(file, name) ((file)->op->name)
 
@@ -85,14 +86,24 @@ ssize_t cr_write_encoded(struct file *f, const struct encoded_iov *ev, const str
 {
 	if (!METHOD(f, write_encoded))
 		return -EOPNOTSUPP;
-	if (flags & COPY_RANGE_VALIDATE)
-		return -EOPNOTSUPP;
+	if (flags & COPY_RANGE_VALIDATE) {
+		int err = codec_validate(NULL, ev, payload);
+
+		if (err)
+			return err;
+	}
 	return f->op->write_encoded(f, ev, payload, pos);
 }
 
-int op_extents(struct file *file, off_t pos, struct file_extent *ext, unsigned n)
+int op_extents(struct file *file, off_t pos, struct file_extent *ext, unsigned n, unsigned how)
 {
-	return METHOD(file, extents) ? file->op->extents(file, pos, ext, n) : -EOPNOTSUPP;
+	int got;
+
+	if (!METHOD(file, extents))
+		return -EOPNOTSUPP;
+	got = file->op->extents(file, pos, ext, n, how);
+	assert(got <= (int)n);
+	return got;
 }
 
 static bool same_family(const struct copy_req *req)

@@ -4,13 +4,20 @@
 
 #include "core.h"
 
-static bool same_file(const struct copy_req *req)
+/* Whether @v begins where a range at @first of @len bytes ends, and what both make can be counted.
+ */
+static bool continues(const struct copy_vec *first, uint64_t len, const struct copy_vec *v)
 {
-	return req->in->id.dev == req->out->id.dev && req->in->id.ino == req->out->id.ino;
+	const uint64_t max = INT64_MAX;
+
+	if (!v->len || v->len > max - len || first->pos_in < 0 || first->pos_out < 0)
+		return false;
+	return (uint64_t)v->pos_in == (uint64_t)first->pos_in + len &&
+	       (uint64_t)v->pos_out == (uint64_t)first->pos_out + len;
 }
 
 /*
- * How many elements from @at on can be one range.  Inside one file joined
+ * How many elements from @vec on can be one range.  Inside one file joined
  * ranges could overlap where the single ones do not, so they stay single.
  */
 static unsigned run_length(const struct copy_req *req, const struct copy_vec *vec, unsigned n,
@@ -19,42 +26,49 @@ static unsigned run_length(const struct copy_req *req, const struct copy_vec *ve
 	unsigned i = 1;
 
 	*len = vec[0].len;
-	if (*len == COPY_LEN_EOF || *len == 0 || same_file(req))
+	if (!*len || *len > INT64_MAX || copy_same_file(req))
 		return 1;
-	while (i < n && vec[i].len && vec[i].len < INT64_MAX - *len &&
-	       vec[i].pos_in == vec[0].pos_in + (int64_t)*len &&
-	       vec[i].pos_out == vec[0].pos_out + (int64_t)*len)
+	while (i < n && continues(vec, *len, &vec[i]))
 		*len += vec[i++].len;
 	return i;
+}
+
+/* The first @run elements as one range of @len bytes. */
+static int copy_run(const struct copy_req *req, struct copy_vec *vec, unsigned run, uint64_t len,
+		    struct copy_result *res)
+{
+	struct copy_req one = *req;
+	struct copy_result part;
+	uint64_t left;
+	int err;
+
+	one.pos_in = vec[0].pos_in;
+	one.pos_out = vec[0].pos_out;
+	one.len = len;
+	one.flags &= ~COPY_RANGE_STABLE; /* once, at the end */
+	err = cr_copy_range(&one, &part);
+	left = part.bytes;
+	for (unsigned i = 0; i < run; i++) {
+		vec[i].done = MIN(left, vec[i].len);
+		left -= vec[i].done;
+	}
+	copy_result_add(res, &part);
+	return err;
 }
 
 int cr_copy_rangev(const struct copy_req *req, struct copy_vec *vec, unsigned n,
 		   struct copy_result *res)
 {
-	unsigned at = 0;
+	int err = 0;
 
 	memset(res, 0, sizeof(*res));
 	for (unsigned i = 0; i < n; i++)
 		vec[i].done = 0;
-	while (at < n && !res->stopped) {
-		struct copy_req one = *req;
-		struct copy_result part;
-		unsigned run = run_length(req, &vec[at], n - at, &one.len);
-		uint64_t left;
-		int err;
+	for (unsigned at = 0, run; at < n && !err && !res->stopped; at += run) {
+		uint64_t len;
 
-		one.pos_in = vec[at].pos_in;
-		one.pos_out = vec[at].pos_out;
-		err = cr_copy_range(&one, &part);
-		left = part.bytes;
-		for (unsigned i = at; i < at + run; i++) {
-			vec[i].done = MIN(left, vec[i].len);
-			left -= vec[i].done;
-		}
-		copy_result_add(res, &part);
-		if (err)
-			return err;
-		at += run;
+		run = run_length(req, &vec[at], n - at, &len);
+		err = copy_run(req, &vec[at], run, len, res);
 	}
-	return 0;
+	return err ? err : copy_stable(req, res);
 }

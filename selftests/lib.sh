@@ -33,7 +33,7 @@ export SRC O OCP
 
 if [ -z "${SELFTEST_NS-}" ] && [ "$(id -u)" = 0 ] && [ -x "$0" ] &&
 	unshare --mount true 2>/dev/null; then
-	SELFTEST_NS=1 exec unshare --mount -- "$0" "$@"
+	SELFTEST_NS=1 exec unshare --mount -- "$(dirname "$0")/${0##*/}" "$@"
 fi
 
 TEST_DIR=$(mktemp -d "${TMPDIR:-/tmp}/selftest.XXXXXX") || exit 1

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* file.c - files of this machine: open, read, write; the room's table is at the end. */
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -109,23 +110,38 @@ ssize_t host_write(struct file *file, const void *buf, size_t len, off_t pos)
 	return n < 0 ? -errno : n;
 }
 
+static off_t seek(int fd, off_t pos, int whence)
+{
+	off_t at = lseek(fd, pos, whence);
+
+	return at < 0 ? -errno : at;
+}
+
+/*
+ * A search for holes moves the position of the open file.  Where that is the
+ * caller's it is put back, and the lock keeps two copies that share it from
+ * putting back what the other one made of it.  The lock is the process's, as
+ * open files are: no struct of ours knows that two descriptors share one.
+ *
+ * A second open file would leave the position alone altogether, but closing it
+ * drops all locks of fcntl(2) that the process holds on the file.  So a thread
+ * that uses the position during a copy may see it elsewhere for a moment.
+ */
+static pthread_mutex_t position_lock = PTHREAD_MUTEX_INITIALIZER;
+
 off_t host_seek(struct file *file, off_t pos, int whence)
 {
-	off_t at;
+	off_t keep, at;
 
-	/* Moves the position of a descriptor that may be the caller's: put it back. */
-	if (file->fd_borrowed) {
-		off_t keep = lseek(file->fd, 0, SEEK_CUR);
-
-		at = lseek(file->fd, pos, whence);
-		if (at < 0)
-			at = -errno;
-		if (keep >= 0)
-			lseek(file->fd, keep, SEEK_SET);
-		return at;
-	}
-	at = lseek(file->fd, pos, whence);
-	return at < 0 ? -errno : at;
+	if (!file->fd_borrowed)
+		return seek(file->fd, pos, whence);
+	pthread_mutex_lock(&position_lock);
+	keep = lseek(file->fd, 0, SEEK_CUR);
+	at = seek(file->fd, pos, whence);
+	if (keep >= 0)
+		lseek(file->fd, keep, SEEK_SET);
+	pthread_mutex_unlock(&position_lock);
+	return at;
 }
 
 int host_allocate(struct file *file, int mode, off_t pos, off_t len)
@@ -155,19 +171,23 @@ int host_sync(struct file *file, bool data_only)
 	return r < 0 ? -errno : 0;
 }
 
+static bool is_octal(char c)
+{
+	return c >= '0' && c <= '7';
+}
+
 /* Whether @line of /proc/swaps names @file; blanks of a path are octal there. */
 static bool is_swap(const struct file *file, char *line)
 {
 	char *end = strchr(line, ' '), *at, *to;
 	struct stat st;
-	unsigned oct;
 
 	if (!end || line[0] != '/')
 		return false;
 	*end = '\0';
 	for (at = to = line; *at; at++) {
-		if (at[0] == '\\' && sscanf(at + 1, "%3o", &oct) == 1) {
-			*to++ = (char)oct;
+		if (at[0] == '\\' && is_octal(at[1]) && is_octal(at[2]) && is_octal(at[3])) {
+			*to++ = (char)((at[1] - '0') << 6 | (at[2] - '0') << 3 | (at[3] - '0'));
 			at += 3;
 		} else {
 			*to++ = *at;

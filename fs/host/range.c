@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/statfs.h>
@@ -23,6 +23,8 @@
 #define XFS_MAGIC     0x58465342
 #define CLONE_MAX     ((uint64_t)16 << 30) /* between two looks at the stop flag */
 #define COPY_FILE_MAX ((uint64_t)1 << 30)  /* FUSE and glibc count in 32 bits */
+#define BLOCK_MAX     65536		   /* of the file systems that can clone */
+#define BLOCK_GUESS   4096
 
 #define WHY(text, scope_, err)                                                                     \
 	((struct copy_why){.reason = (text), .scope = (scope_), .error = (err)})
@@ -39,21 +41,43 @@ static const char *clone_einval(const struct copy_req *req)
 	return "the file system refuses to share these blocks";
 }
 
+/*
+ * A file that became immutable during the copy: some file systems still let
+ * write(2) through, so no other way may be tried.
+ */
+static bool is_immutable(const struct file *file)
+{
+	struct statx stx;
+
+	return !statx(file->fd, "", AT_EMPTY_PATH, STATX_TYPE, &stx) &&
+	       (stx.stx_attributes & STATX_ATTR_IMMUTABLE);
+}
+
+/* Files of one overlay are on several file systems: what one says is not true of the next. */
+static enum copy_scope scope_of(const struct copy_req *req, enum copy_scope scope)
+{
+	return req->out->mnt->magic == OVERLAYFS_SUPER_MAGIC ? COPY_THIS_FILE : scope;
+}
+
 static int clone_refused(const struct copy_req *req, struct copy_result *res, int err)
 {
 	switch (err) {
 	case EXDEV:
 		return decline(res, COPY_CLONE,
-			       WHY("the files are on different file systems", COPY_THIS_PAIR, err));
+			       WHY("the files are on different file systems",
+				   scope_of(req, COPY_THIS_PAIR), err));
 	case EOPNOTSUPP:
 	case ENOTTY:
 	case ENOSYS:
 		return decline(res, COPY_CLONE,
 			       WHY("this file system cannot share blocks (no reflink)",
-				   COPY_THIS_MOUNT, err));
+				   scope_of(req, COPY_THIS_MOUNT), err));
 	case EINVAL:
 		return decline(res, COPY_CLONE, WHY(clone_einval(req), COPY_THIS_FILE, err));
 	case EPERM:
+		if (is_immutable(req->out))
+			return -err;
+		/* fall through */
 	case EACCES:
 	case EBADF:
 		return decline(res, COPY_CLONE,
@@ -90,14 +114,14 @@ int host_clone_range(const struct copy_req *req, struct copy_result *res)
 	uint64_t head_in = (uint64_t)req->pos_in % bs, head_out = (uint64_t)req->pos_out % bs;
 	int err;
 
-	if (head_in || head_out) {
+	err = ficlonerange(req, len);
+	if (err == EINVAL && (head_in || head_out)) {
 		struct copy_why why = WHY("the range does not start on a block of the file system",
 					  COPY_THIS_RANGE, EINVAL);
 
 		why.after = head_in == head_out ? bs - head_in : 0;
 		return decline(res, COPY_CLONE, why);
 	}
-	err = ficlonerange(req, len);
 	if (err == EINVAL && len % bs) {
 		len -= len % bs;
 		if (!len)
@@ -119,18 +143,19 @@ static bool may_clone(const struct mount *mnt)
 	return mnt->magic != EXT4_SUPER_MAGIC && mnt->magic != TMPFS_MAGIC;
 }
 
-static int copy_refused(struct copy_result *res, int err)
+static int copy_refused(const struct copy_req *req, struct copy_result *res, int err)
 {
 	switch (err) {
 	case EXDEV:
 		return decline(res, COPY_OFFLOAD,
-			       WHY("the files are on different file systems", COPY_THIS_PAIR, err));
+			       WHY("the files are on different file systems",
+				   scope_of(req, COPY_THIS_PAIR), err));
 	case EOPNOTSUPP:
 	case ENOTTY:
 	case ENOSYS:
 		return decline(res, COPY_OFFLOAD,
 			       WHY("this kernel or file system has no copy_file_range",
-				   COPY_THIS_MOUNT, err));
+				   scope_of(req, COPY_THIS_MOUNT), err));
 	case EINVAL:
 	case EBADF:
 	case ENOENT: /* CIFS */
@@ -138,6 +163,9 @@ static int copy_refused(struct copy_result *res, int err)
 		return decline(res, COPY_OFFLOAD,
 			       WHY("copy_file_range refuses this file", COPY_THIS_FILE, err));
 	case EPERM:
+		if (is_immutable(req->out))
+			return -err;
+		/* fall through */
 	case EACCES:
 		return decline(res, COPY_OFFLOAD,
 			       WHY("copy_file_range is not permitted here", COPY_THIS_FILE, err));
@@ -146,7 +174,10 @@ static int copy_refused(struct copy_result *res, int err)
 	}
 }
 
-/* The raw call: wrappers of glibc 2.41 and 2.42 misreport large counts. */
+/*
+ * The raw call: wrappers of glibc 2.41 and 2.42 misreport large counts.  Without
+ * a length the kernel only looks whether it would.
+ */
 int host_copy_range(const struct copy_req *req, struct copy_result *res)
 {
 	uint64_t len = req->len < COPY_FILE_MAX ? req->len : COPY_FILE_MAX;
@@ -161,8 +192,8 @@ int host_copy_range(const struct copy_req *req, struct copy_result *res)
 		n = syscall(SYS_copy_file_range, req->in->fd, &in, req->out->fd, &out, len, 0u);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
-		return copy_refused(res, errno);
-	if (n == 0) /* kernels before 5.19 say so of /proc files, some stacked ones of any */
+		return copy_refused(req, res, errno);
+	if (n == 0 && len) /* kernels before 5.19 say so of /proc files, some stacked ones of any */
 		return decline(res, COPY_OFFLOAD,
 			       WHY("copy_file_range copied nothing", COPY_THIS_FILE, EIO));
 	res->bytes = (uint64_t)n;
@@ -172,11 +203,16 @@ int host_copy_range(const struct copy_req *req, struct copy_result *res)
 /* copy_file_range(2) of kernels before 5.3 lost data in several ways. */
 static bool kernel_is_old(void)
 {
+	unsigned long major, minor;
 	struct utsname uts;
-	unsigned major = 0, minor = 0;
+	char *end;
 
-	if (uname(&uts) < 0 || sscanf(uts.release, "%u.%u", &major, &minor) != 2)
+	if (uname(&uts) < 0)
 		return false;
+	major = strtoul(uts.release, &end, 10);
+	if (end == uts.release || *end != '.')
+		return false;
+	minor = strtoul(end + 1, NULL, 10);
 	return major < 5 || (major == 5 && minor < 3);
 }
 
@@ -187,7 +223,10 @@ bool host_claim(struct file *file, struct mount *mnt)
 
 	if (!fstatfs(file->fd, &sfs)) {
 		mnt->magic = (uint32_t)sfs.f_type;
-		mnt->block_size = sfs.f_bsize > 0 ? (uint32_t)sfs.f_bsize : 4096;
+		/* Servers say here what they like to transfer, not what they allocate. */
+		mnt->block_size = sfs.f_bsize > 0 && sfs.f_bsize <= BLOCK_MAX
+					  ? (uint32_t)sfs.f_bsize
+					  : BLOCK_GUESS;
 		if (sfs.f_fsid.__val[0] || sfs.f_fsid.__val[1])
 			memcpy(mnt->fsid, &sfs.f_fsid, sizeof(sfs.f_fsid));
 	}

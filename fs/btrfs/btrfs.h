@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* btrfs.h - what the files of this room share. */
+#ifndef CR_BTRFS_H
+#define CR_BTRFS_H
+
+#include "fs.h"
+
+/* extent.c: the method, see fs.h */
+int btrfs_extents(struct file *file, off_t pos, struct file_extent *ext, unsigned n, unsigned how);
+
+/* encoded.c: methods */
+ssize_t btrfs_read_encoded(struct file *file, struct encoded_iov *ev, void *buf, size_t size,
+			   off_t pos);
+ssize_t btrfs_write_encoded(struct file *file, const struct encoded_iov *ev,
+			    const struct iovec *payload, off_t pos);
+
+/* compression.c: what new data is compressed with on the mount of @file: enum encoded_compression
+ */
+uint32_t btrfs_compression_of(const struct file *file, const struct mount *mnt);
+
+/* The value of ENCODED_LZO_* for a sector size, 0 for one that it has no name for. */
+uint32_t btrfs_lzo_of(uint32_t sectorsize);
+
+#endif

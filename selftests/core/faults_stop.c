@@ -281,7 +281,7 @@ TEST_F(job, an_error_inside_merged_ranges_is_shared_out_to_the_byte)
 
 /* At random. --------------------------------------------------------------------- */
 
-#define ROUNDS 300
+#define ROUNDS 200
 
 static unsigned roll(unsigned *seed, unsigned sides)
 {
@@ -297,7 +297,7 @@ static void random_rules(unsigned *seed, char *rules, size_t size)
 	static const char *const methods[] = {"read",	  "write",    "copy_range", "seek",
 					      "allocate", "truncate", "clone_range"};
 	static const char *const actions[] = {"EINTR",	    "EIO",    "ENOSPC", "EOPNOTSUPP",
-					      "EINVAL",	    "short0", "short1", "short4097",
+					      "EINVAL",	    "short0", "delay5", "short4097",
 					      "short70000", "usr1"};
 	unsigned n = roll(seed, 5), first = roll(seed, 7);
 	size_t at = 0;
@@ -364,6 +364,8 @@ TEST_F_TIMEOUT(job, at_random_the_count_is_never_a_lie, 120)
 	static const struct rig_plan plans[] = {
 		{.len = 700 * KIB + 77},
 		{.len = 700 * KIB + 77, .old_len = 900 * KIB},
+		{.len = 5120 * KIB + 77},
+		{.len = 5120 * KIB + 77, .old_len = 6000 * KIB, .hole = 800 * KIB},
 		{.len = 1024 * KIB, .hole = 96 * KIB},
 		{.len = 1024 * KIB, .old_len = 1100 * KIB, .hole = 96 * KIB},
 	};

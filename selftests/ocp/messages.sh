@@ -76,6 +76,13 @@ test_faults() {
 	as_cp a full/a d
 }
 
+test_names_in_front_of_a_message() {
+	local name
+	for name in 'x' 'x y' 'x:y' 'x#' 'x{y}' '~x' "x'y" 'x=y' '{x' '@%+,]_'; do
+		as_cp -s a "d/$name"
+	done
+}
+
 test_verbose() {
 	as_cp -v a x
 	as_cp -v a b d

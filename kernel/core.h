@@ -91,6 +91,12 @@ int segment_next(const struct copy_req *req, struct segment *seg);
 int hole_make(const struct copy_req *req, uint64_t len);
 
 /*
+ * hole.c: makes the target reach at least @end, the last byte of which belongs to
+ * the range of @req and is not written yet.  Never makes it shorter.
+ */
+int target_extend(const struct copy_req *req, uint64_t end);
+
+/*
  * slice.c: a request in slices of @slice bytes over @jobs workers, each slice by
  * run().  res->bytes is the contiguous part; on error the target is cut back to
  * the larger of its old size and that part, unless someone else extended it.

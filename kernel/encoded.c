@@ -266,7 +266,7 @@ static int copy_hole(struct worker *w)
 
 		err = hole_make(&rest, len);
 	} else if (!e->sized && out_of(e, w->end) == e->new_size) {
-		err = cr_truncate(e->req->out, (off_t)e->new_size);
+		err = target_extend(e->req, e->new_size);
 	}
 	if (err)
 		return err;
@@ -433,7 +433,7 @@ static void work_together(struct encoder *e, struct worker *first)
 	unsigned jobs = MIN(job_count(e), ARRAY_SIZE(more)), n = 0;
 
 	if (jobs > 1 && e->new_size > e->old_size) {
-		e->sized = !cr_truncate(e->req->out, (off_t)e->new_size);
+		e->sized = !target_extend(e->req, e->new_size);
 		if (!e->sized)
 			jobs = 1;
 	}

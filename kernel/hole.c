@@ -94,9 +94,30 @@ int hole_punch(struct file *out, off_t pos, uint64_t len)
 }
 
 /*
- * The file must not have writers beyond this range meanwhile: there is no way
- * to extend a file that cannot shorten it when two do so at once.
+ * No call extends a file without a chance to shorten it when someone else
+ * extends it at the same time; a write does.  So a file that others may have
+ * open gets a zero as its last byte, and the block of it is given back.
  */
+int target_extend(const struct copy_req *req, uint64_t end)
+{
+	struct file *out = req->out;
+	uint64_t block = out->mnt->block_size,
+		 start = MAX((end - 1) / block * block, (uint64_t)req->pos_out);
+	size_t done;
+	int err;
+
+	if (out->fresh) {
+		err = cr_truncate(out, (off_t)end);
+		if (err != -EOPNOTSUPP)
+			return err;
+	}
+	err = full_write(out, "", 1, (off_t)end - 1, &done);
+	if (!err && block > 1)
+		cr_allocate(out, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)start,
+			    (off_t)(end - start));
+	return err;
+}
+
 int hole_make(const struct copy_req *req, uint64_t len)
 {
 	uint64_t pos = (uint64_t)req->pos_out, end = pos + len, inside = 0, size;
@@ -115,8 +136,5 @@ int hole_make(const struct copy_req *req, uint64_t len)
 	}
 	if (err || end <= size)
 		return err;
-	err = cr_truncate(req->out, (off_t)end);
-	if (err == -EOPNOTSUPP)
-		err = zeros_write(req->out, (off_t)(pos + inside), len - inside);
-	return err;
+	return target_extend(req, end);
 }

@@ -17,7 +17,8 @@ union fiemap_list {
 	unsigned char room[sizeof(struct fiemap) + FIEMAP_BATCH * sizeof(struct fiemap_extent)];
 };
 
-static int fiemap_ioctl(int fd, const struct fiemap_range *range, union fiemap_list *list)
+static int fiemap_ioctl(int fd, const struct fiemap_range *range, union fiemap_list *list,
+			unsigned n)
 {
 	int r;
 
@@ -25,13 +26,13 @@ static int fiemap_ioctl(int fd, const struct fiemap_range *range, union fiemap_l
 	list->head.fm_start = range->pos;
 	list->head.fm_length = range->size - range->pos;
 	list->head.fm_flags = range->sync ? FIEMAP_FLAG_SYNC : 0;
-	list->head.fm_extent_count = FIEMAP_BATCH;
+	list->head.fm_extent_count = n;
 	do
 		r = ioctl(fd, FS_IOC_FIEMAP, &list->head);
 	while (r < 0 && errno == EINTR);
 	if (r < 0)
 		return errno == ENOTTY ? -EOPNOTSUPP : -errno;
-	return list->head.fm_mapped_extents > FIEMAP_BATCH ? -EIO : 0;
+	return list->head.fm_mapped_extents > n ? -EIO : 0;
 }
 
 static struct file_extent from_kernel(const struct fiemap_extent *fe, uint64_t size)
@@ -66,12 +67,12 @@ int fiemap_read(int fd, const struct fiemap_range *range, struct file_extent *ex
 {
 	union fiemap_list list;
 	uint64_t at = range->pos;
-	unsigned put = 0;
+	unsigned put = 0, want = n < FIEMAP_BATCH ? n : FIEMAP_BATCH;
 	int err;
 
 	if (range->pos >= range->size)
 		return 0;
-	err = fiemap_ioctl(fd, range, &list);
+	err = fiemap_ioctl(fd, range, &list, want);
 	if (err)
 		return err;
 	for (unsigned i = 0; i < list.head.fm_mapped_extents && put < n; i++) {
@@ -96,7 +97,7 @@ int fiemap_read(int fd, const struct fiemap_range *range, struct file_extent *ex
 		at = ext[put].pos + ext[put].len;
 		put++;
 	}
-	if (list.head.fm_mapped_extents < FIEMAP_BATCH && at < range->size && put < n)
+	if (list.head.fm_mapped_extents < want && at < range->size && put < n)
 		ext[put++] = hole(at, range->size);
 	return (int)put;
 }

@@ -1,20 +1,194 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "core.h"
+/*
+ * stream.c - the last strategy: read here, write there.
+ *
+ * Small ranges are one read and one write on the caller's stack or one buffer:
+ * trees of small files live here, so nothing else is done for them.  Larger
+ * ones get a plan (engine, buffers, depth), and the engine moves the pieces
+ * that stream_walk.c hands out.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "stream.h"
+
+#define TINY  ((size_t)64 << 10)  /* on the stack: no page of it is touched in vain */
+#define SMALL ((size_t)256 << 10) /* one buffer, one read, one write */
+
+/*
+ * One read, one write.  False: there are zeros in it that want a look for
+ * holes, and nothing is written.  Holes smaller than a block are filled here.
+ */
+static bool copy_small(const struct copy_req *req, struct copy_result *res, char *buf, int *err)
+{
+	size_t got, put = 0;
+	int werr = 0;
+
+	*err = full_read(req->in, buf, (size_t)req->len, req->pos_in, &got);
+	if ((!(req->flags & COPY_RANGE_FILL_HOLES) || (req->flags & COPY_RANGE_PUNCH_ZEROS)) &&
+	    zero_any(buf, got))
+		return false;
+	if (got)
+		werr = full_write(req->out, buf, got, req->pos_out, &put);
+	if (put)
+		copy_account(req, res, COPY_STREAM, put, put);
+	*err = werr ? werr : *err;
+	return true;
+}
+
+/* No page of the stack beyond what is read is touched. */
+static __attribute__((noinline)) bool copy_tiny(const struct copy_req *req, struct copy_result *res,
+						int *err)
+{
+	_Alignas(16) char buf[TINY];
+
+	return copy_small(req, res, buf, err);
+}
+
+static bool copy_at_once(const struct copy_req *req, struct copy_result *res, int *err)
+{
+	size_t max = MIN(SMALL, stream_mem(req));
+	bool done;
+	char *buf;
+
+	if (req->len > max || ((req->in->oflags | req->out->oflags) & O_DIRECT))
+		return false;
+	if (req->len <= TINY)
+		return copy_tiny(req, res, err);
+	buf = malloc((size_t)req->len);
+	done = buf && copy_small(req, res, buf, err);
+	free(buf);
+	return done;
+}
+
+/*
+ * Second descriptions of both files: without O_DIRECT where the caller's has
+ * it, because the ends of a range are ragged, and with it where the plan says so.
+ */
+struct twins {
+	struct file in, out, din, dout;
+};
+
+static struct file *twin_plain(struct file *file, struct file *twin)
+{
+	if (file->fd < 0 || !(file->oflags & O_DIRECT) || twin_open(file, false, twin))
+		return file;
+	return twin;
+}
+
+static struct file *twin_direct(struct file *file, struct file *twin, bool wanted)
+{
+	if (!wanted || file->fd < 0)
+		return NULL;
+	return twin_open(file, true, twin) ? NULL : twin;
+}
+
+static void twins_open(struct stream *s, struct twins *t, const struct stream_plan *plan)
+{
+	const struct copy_req *req = s->req;
+	uint32_t a_in = plan->direct_in ? direct_align(req->in) : 0;
+	uint32_t a_out = plan->direct_out ? direct_align(req->out) : 0;
+
+	s->align = MAX((uint32_t)ZERO_BLOCK, MAX(a_in, a_out));
+	s->in = twin_plain(req->in, &t->in);
+	s->out = twin_plain(req->out, &t->out);
+	s->din = twin_direct(req->in, &t->din, a_in != 0);
+	s->dout = twin_direct(req->out, &t->dout, a_out != 0);
+}
+
+static void twins_close(struct twins *t)
+{
+	twin_close(&t->in);
+	twin_close(&t->out);
+	twin_close(&t->din);
+	twin_close(&t->dout);
+}
+
+/* Holes at the end were left out: the file has to reach over them, or the count ends before them.
+ */
+static int stream_extend(struct stream *s, uint64_t *good)
+{
+	uint64_t pos = (uint64_t)s->req->pos_out, size, from;
+	struct copy_req tail;
+	int err;
+
+	if (!s->skipped)
+		return 0;
+	err = size_of(s->out, &size);
+	if (err || size >= pos + *good)
+		return err;
+	from = size > pos ? size - pos : 0;
+	tail = copy_rest(s->req, from, *good - from);
+	err = hole_make(&tail, tail.len);
+	if (err)
+		*good = from;
+	return err;
+}
+
+static int stream_finish(struct stream *s, struct copy_result *res)
+{
+	uint64_t good = frontier_good(&s->f);
+	uint64_t holes = s->f.bad < s->f.next ? s->f.bad_holes : s->f.holes;
+	int err = s->f.error, more;
+
+	more = frontier_cut(&s->f, s->req, s->old_size);
+	err = err ? err : more;
+	more = stream_extend(s, &good);
+	err = err ? err : more;
+	holes = MIN(holes, good);
+	res->bytes += good;
+	res->holes += holes;
+	res->by[COPY_STREAM].bytes += good;
+	res->by[COPY_STREAM].moved += good - holes;
+	res->by[COPY_STREAM].ranges += s->chunks;
+	res->stopped |= s->stopped;
+	return err;
+}
+
+int stream_run(const struct copy_req *req, struct copy_result *res, const struct stream_plan *plan)
+{
+	struct stream s = {.req = req,
+			   .buf = plan->buf,
+			   .depth = plan->depth,
+			   .walk = plan->walk,
+			   .f = FRONTIER_START};
+	struct twins t = {{.fd = -1}, {.fd = -1}, {.fd = -1}, {.fd = -1}};
+	int err = size_of(req->out, &s.old_size);
+
+	if (err)
+		return err;
+	twins_open(&s, &t, plan);
+	pthread_mutex_init(&s.lock, NULL);
+	if (req->progress)
+		__atomic_store_n(&req->progress->strategy, COPY_STREAM, __ATOMIC_RELAXED);
+	if (!plan->engine->fits(&s) || plan->engine->run(&s))
+		err = STREAM_NOT_STARTED;
+	else
+		err = stream_finish(&s, res);
+	pthread_mutex_destroy(&s.lock);
+	twins_close(&t);
+	return err;
+}
+
+/* What the files themselves refuse has to look like a refusal, or like the end of a good part. */
+static int stream_refused(const struct copy_req *req, struct copy_result *res, int err)
+{
+	if (res->bytes)
+		return 0;
+	return decline(res, COPY_STREAM,
+		       (struct copy_why){.reason = "the file cannot be read or written",
+					 .error = -err,
+					 .scope = COPY_THIS_FILE});
+}
 
 int stream_copy(const struct copy_req *req, struct copy_result *res)
 {
-	char buf[65536];
+	int err = 0;
 
-	while (res->bytes < req->len && !copy_stopped(req)) {
-		struct copy_req rest = copy_rest(req, res->bytes, sizeof(buf));
-		ssize_t n = cr_read(rest.in, buf, rest.len, rest.pos_in), w;
-
-		if (n <= 0)
-			return (int)n;
-		w = cr_write(rest.out, buf, (size_t)n, rest.pos_out);
-		if (w <= 0)
-			return w ? (int)w : -EIO;
-		copy_account(req, res, COPY_STREAM, (uint64_t)w, (uint64_t)w);
-	}
-	return 0;
+	if (!copy_at_once(req, res, &err))
+		err = stream_planned(req, res);
+	if (err == -EXDEV || err == -EOPNOTSUPP)
+		err = stream_refused(req, res, err);
+	return err;
 }

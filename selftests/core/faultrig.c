@@ -45,8 +45,10 @@ static int write_all(struct file *file, const char *buf, size_t len, off_t pos)
 static int fill_source(struct rig *rig)
 {
 	size_t step = rig->plan.hole ? rig->plan.hole : rig->plan.len;
-	int err = cr_truncate(rig->in, (off_t)rig->plan.len);
+	int err = cr_truncate(rig->in, 0);
 
+	if (!err)
+		err = cr_truncate(rig->in, (off_t)rig->plan.len);
 	pattern(rig->src, rig->plan.len, 1);
 	for (size_t at = 0; at < rig->plan.len && !err; at += step) {
 		size_t len = rig->plan.len - at < step ? rig->plan.len - at : step;

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * stream_direct.c - the same open file with and without O_DIRECT.
+ *
+ * O_DIRECT belongs to the open file description, which is the caller's: it is
+ * not changed behind his back.  /proc/self/fd/N opens a second description of
+ * the same inode instead.  That may be refused (no /proc, a mode that changed
+ * since the first open): then the copy goes on with what there is.
+ */
+#include <stdio.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "stream.h"
+
+#ifndef STATX_DIOALIGN
+#define STATX_DIOALIGN 0x2000U
+#endif
+
+#define DIRECT_ALIGN 4096u
+#define COLD_SAMPLES 8u
+#define KEEP_FLAGS   (O_ACCMODE | O_NOATIME | O_DSYNC | O_SYNC)
+
+int twin_open(const struct file *file, bool direct, struct file *twin)
+{
+	char path[sizeof("/proc/self/fd/") + 12];
+	int flags = (file->oflags & KEEP_FLAGS) | O_CLOEXEC | O_NONBLOCK;
+
+	*twin = *file;
+	twin->oflags = direct ? file->oflags | O_DIRECT : file->oflags & ~O_DIRECT;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", file->fd);
+	twin->fd = open(path, direct ? flags | O_DIRECT : flags);
+	return twin->fd < 0 ? -errno : 0;
+}
+
+void twin_close(struct file *twin)
+{
+	if (twin && twin->fd >= 0)
+		close(twin->fd);
+}
+
+/* What O_DIRECT wants offsets, lengths and memory to be multiples of; 0: it is not supported. */
+uint32_t direct_align(struct file *file)
+{
+	struct statx stx;
+
+	if (statx(file->fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &stx) ||
+	    !(stx.stx_mask & STATX_DIOALIGN))
+		return DIRECT_ALIGN; /* Linux before 6.1, or a file system that does not say */
+	if (!stx.stx_dio_offset_align)
+		return 0;
+	return MAX(DIRECT_ALIGN, MAX(stx.stx_dio_offset_align, stx.stx_dio_mem_align));
+}
+
+/*
+ * Samples of one byte that must not wait: most of them refused means that the
+ * range would have to come from the device.  A file system that cannot tell
+ * counts as cached, since reading through the page cache is never wrong.
+ */
+bool source_is_cold(const struct copy_req *req)
+{
+	unsigned cold = 0;
+
+	for (unsigned i = 0; i < COLD_SAMPLES; i++) {
+		off_t pos = req->pos_in + (off_t)(req->len / COLD_SAMPLES * i);
+		char byte;
+		struct iovec iov = {&byte, 1};
+		ssize_t n = preadv2(req->in->fd, &iov, 1, pos, RWF_NOWAIT);
+
+		if (n < 0 && errno != EAGAIN)
+			return false;
+		cold += n < 0;
+	}
+	return cold > COLD_SAMPLES / 2;
+}

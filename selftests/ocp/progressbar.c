@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The bar on a pseudo terminal: when it is there, when it is not, that it goes away. */
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "kselftest_harness.h"
+#include "userspace/ocp/progress.h"
+
+#define MIB ((uint64_t)1 << 20)
+
+FIXTURE(bar)
+{
+	struct ocp_opts o;
+	int reader, saved_err;
+	char seen[1 << 16];
+	size_t len;
+};
+
+FIXTURE_VARIANT(bar)
+{
+	bool terminal;
+};
+FIXTURE_VARIANT_ADD(bar, terminal){.terminal = true};
+FIXTURE_VARIANT_ADD(bar, pipe){.terminal = false};
+
+static int open_terminal(int *writer, unsigned short columns)
+{
+	struct winsize ws = {.ws_row = 24, .ws_col = columns};
+	int reader = posix_openpt(O_RDWR | O_NOCTTY);
+
+	if (reader < 0 || grantpt(reader) || unlockpt(reader))
+		return -1;
+	*writer = open(ptsname(reader), O_RDWR | O_NOCTTY);
+	ioctl(*writer, TIOCSWINSZ, &ws);
+	return reader;
+}
+
+FIXTURE_SETUP(bar)
+{
+	int ends[2] = {-1, -1};
+
+	memset(&self->o, 0, sizeof(self->o));
+	setenv("TERM", "xterm", 1);
+	self->len = 0;
+	self->saved_err = dup(STDERR_FILENO);
+	if (variant->terminal)
+		ends[0] = open_terminal(&ends[1], 60);
+	else if (pipe(ends))
+		ends[0] = -1;
+	if (ends[0] < 0 || ends[1] < 0)
+		SKIP(return, "no pseudo terminals");
+	self->reader = ends[0];
+	fcntl(self->reader, F_SETFL, O_NONBLOCK);
+	dup2(ends[1], STDERR_FILENO);
+	close(ends[1]);
+}
+
+FIXTURE_TEARDOWN(bar)
+{
+	dup2(self->saved_err, STDERR_FILENO);
+	close(self->reader);
+}
+
+static void take(int reader, char *seen, size_t *len, size_t size)
+{
+	ssize_t n;
+
+	while ((n = read(reader, seen + *len, size - 1 - *len)) > 0)
+		*len += (size_t)n;
+	seen[*len] = '\0';
+}
+
+#define TAKE() take(self->reader, self->seen, &self->len, sizeof(self->seen))
+
+static void pause_ms(long ms)
+{
+	struct timespec ts = {ms / 1000, ms % 1000 * 1000000};
+
+	nanosleep(&ts, NULL);
+}
+
+/* Until @text was written, for ten seconds at most. */
+static bool wait_for(int reader, char *seen, size_t *len, size_t size, const char *text)
+{
+	for (unsigned i = 0; i < 1000; i++) {
+		take(reader, seen, len, size);
+		if (strstr(seen, text))
+			return true;
+		pause_ms(10);
+	}
+	return false;
+}
+
+#define WAIT_FOR(text) wait_for(self->reader, self->seen, &self->len, sizeof(self->seen), text)
+
+TEST_F(bar, always_shows_bytes_percent_strategy_and_name)
+{
+	struct copy_progress *now;
+	struct progress *p;
+
+	self->o.progress = WHEN_ALWAYS;
+	p = progress_new(&self->o, 2);
+	ASSERT_NE(NULL, p);
+	progress_found(p, 200 * MIB);
+	progress_found_all(p);
+	now = progress_begin(p, 1, "f.img", 200 * MIB);
+	ASSERT_NE(NULL, now);
+	__atomic_store_n(&now->strategy, COPY_ENCODED, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&now->bytes, 100 * MIB, __ATOMIC_RELAXED);
+	EXPECT_TRUE(WAIT_FOR("50%  100.0 MiB of 200.0 MiB"));
+	progress_end(p, 1);
+	progress_free(p);
+	TAKE();
+	/* A terminal of 60 columns has no room for all of it. */
+	if (!variant->terminal) {
+		EXPECT_NE(NULL, strstr(self->seen, "encoded  f.img"));
+		EXPECT_EQ(NULL, strchr(self->seen, '\r'));
+		EXPECT_EQ('\n', self->seen[self->len - 1]);
+	}
+}
+
+TEST_F(bar, ends_with_an_empty_line)
+{
+	struct progress *p;
+
+	if (!variant->terminal)
+		SKIP(return, "there is nothing to erase in a pipe");
+	self->o.progress = WHEN_ALWAYS;
+	p = progress_new(&self->o, 1);
+	EXPECT_TRUE(WAIT_FOR("0 files"));
+	progress_free(p);
+	TAKE();
+	ASSERT_GE(self->len, 4u);
+	EXPECT_STREQ("\r\033[K", self->seen + self->len - 4);
+}
+
+TEST_F(bar, keeps_within_the_terminal_when_that_changes)
+{
+	struct winsize ws = {.ws_row = 24, .ws_col = 30};
+	struct progress *p;
+	char *line, *rest;
+
+	if (!variant->terminal)
+		SKIP(return, "a pipe has no width");
+	self->o.progress = WHEN_ALWAYS;
+	p = progress_new(&self->o, 1);
+	progress_begin(p, 0, "a-name-that-is-far-too-long-for-this-terminal-of-thirty", 5);
+	EXPECT_TRUE(WAIT_FOR("..."));
+	ioctl(STDERR_FILENO, TIOCSWINSZ, &ws);
+	pause_ms(150);
+	TAKE();
+	self->len = 0;
+	self->seen[0] = '\0';
+	EXPECT_TRUE(WAIT_FOR("\033[K\r"));
+	progress_free(p);
+	rest = self->seen;
+	while ((line = strsep(&rest, "\r")))
+		EXPECT_LE(strcspn(line, "\033"), 29u);
+}
+
+TEST_F(bar, is_silent_for_two_seconds_by_default)
+{
+	struct progress *p;
+
+	self->o.progress = WHEN_AUTO;
+	p = progress_new(&self->o, 1);
+	if (!variant->terminal) {
+		EXPECT_EQ(NULL, p);
+		return;
+	}
+	pause_ms(1500);
+	TAKE();
+	EXPECT_EQ(0u, self->len);
+	EXPECT_TRUE(WAIT_FOR("0 files"));
+	progress_free(p);
+}
+
+TEST_F(bar, is_not_there_when_not_wanted)
+{
+	self->o.progress = WHEN_NEVER;
+	EXPECT_EQ(NULL, progress_new(&self->o, 1));
+	self->o.progress = WHEN_AUTO;
+	setenv("TERM", "dumb", 1);
+	EXPECT_EQ(NULL, progress_new(&self->o, 1));
+	/* All calls take it. */
+	EXPECT_EQ(NULL, progress_begin(NULL, 0, "x", 1));
+	progress_end(NULL, 0);
+	progress_found(NULL, 1);
+	progress_found_all(NULL);
+	progress_hide(NULL);
+	progress_show(NULL);
+	progress_free(NULL);
+}
+
+TEST_F(bar, stays_away_while_hidden)
+{
+	struct progress *p;
+
+	self->o.progress = WHEN_ALWAYS;
+	p = progress_new(&self->o, 1);
+	EXPECT_TRUE(WAIT_FOR("0 files"));
+	progress_hide(p);
+	pause_ms(20);
+	TAKE();
+	self->len = 0;
+	pause_ms(300);
+	TAKE();
+	EXPECT_EQ(0u, self->len);
+	progress_show(p);
+	progress_free(p);
+}
+
+static void *copy_small_files(void *arg)
+{
+	struct progress *p = arg;
+
+	for (unsigned i = 0; i < 20000; i++) {
+		struct copy_progress *now = progress_begin(p, i % 4, "some/file", 10);
+
+		__atomic_fetch_add(&now->bytes, 10, __ATOMIC_RELAXED);
+		progress_end(p, i % 4);
+	}
+	return NULL;
+}
+
+TEST_F(bar, counts_what_all_workers_do)
+{
+	pthread_t threads[4];
+	struct progress *p;
+
+	self->o.progress = WHEN_ALWAYS;
+	p = progress_new(&self->o, 4);
+	/* Workers share slots here, which makes it harder than it will be. */
+	for (unsigned i = 0; i < 4; i++)
+		pthread_create(&threads[i], NULL, copy_small_files, p);
+	for (unsigned i = 0; i < 4; i++)
+		pthread_join(threads[i], NULL);
+	EXPECT_TRUE(WAIT_FOR("781.2 KiB  80000 files"));
+	progress_free(p);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * data.c - one regular file: open, copy, attributes, name.
+ *
+ * A new file gets its name when it is complete (temp.c).  One that is
+ * overwritten is written in place, as cp does, so that its hard links and its
+ * inode stay what they are; with --atomic it is replaced like a new one.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ocp.h"
+
+#define PLAIN_BUF   ((size_t)128 << 10)
+#define MEM_ALL	    ((size_t)64 << 20) /* for the buffers of all workers together */
+#define FOLLOW_SIZE ((uint64_t)1 << 20)
+
+static int source_open(struct worker *w, struct item *it)
+{
+	int flags = O_RDONLY | O_CLOEXEC | (item_follows(w->ocp, it) ? 0 : O_NOFOLLOW);
+	struct statx stx;
+	int err;
+
+	if (it->in)
+		return 0;
+	if (S_ISREG(it->src.stx_mode))
+		flags |= O_NONBLOCK; /* should it be a pipe by now */
+	err = cr_openat(it->dir->src, it->name, flags, 0, &it->in);
+	if (err) {
+		item_error(w, it, err, MSG_OPEN);
+		return err;
+	}
+	err = cr_getattr(it->in, NULL, &stx);
+	if (!err && (stx.stx_ino != it->src.stx_ino || stx.stx_dev_minor != it->src.stx_dev_minor ||
+		     stx.stx_dev_major != it->src.stx_dev_major)) {
+		item_error(w, it, 0, MSG_REPLACED);
+		return -ESTALE;
+	}
+	if (err)
+		item_error(w, it, err, MSG_FSTAT);
+	else
+		it->src = stx;
+	return err;
+}
+
+/* read(2) and write(2) as they come: pipes, terminals and devices have no offsets. */
+static ssize_t plain_step(struct file *in, struct file *out, char *buf, uint64_t pos)
+{
+	int fd_in = cr_file_fd(in), fd_out = cr_file_fd(out);
+	ssize_t n, done = 0;
+
+	n = fd_in >= 0 ? read(fd_in, buf, PLAIN_BUF) : cr_read(in, buf, PLAIN_BUF, (off_t)pos);
+	if (n < 0 && fd_in >= 0)
+		n = errno == EINTR ? -EINTR : -errno;
+	while (n > 0 && done < n) {
+		ssize_t k = fd_out >= 0 ? write(fd_out, buf + done, (size_t)(n - done))
+					: cr_write(out, buf + done, (size_t)(n - done),
+						   (off_t)pos + done);
+
+		if (k < 0 && fd_out >= 0 && errno == EINTR)
+			continue;
+		if (k <= 0)
+			return k && fd_out < 0 ? k : k ? -errno : -EIO;
+		done += k;
+	}
+	return n;
+}
+
+static int plain_copy(struct worker *w, const struct copy_req *req, struct copy_result *res)
+{
+	char *buf;
+	ssize_t n = 0;
+
+	*res = (struct copy_result){.how = COPY_STREAM};
+	if (req->flags & COPY_RANGE_NO_STREAM)
+		return -EOPNOTSUPP;
+	buf = malloc(PLAIN_BUF);
+	if (!buf)
+		return -ENOMEM;
+	do {
+		res->bytes += (uint64_t)n;
+		res->by[COPY_STREAM].ranges += n > 0;
+		if (ocp_stopped(w->ocp)) {
+			res->stopped = 1;
+			break;
+		}
+		n = plain_step(req->in, req->out, buf, res->bytes);
+	} while (n > 0 || n == -EINTR);
+	res->by[COPY_STREAM].bytes = res->by[COPY_STREAM].moved = res->bytes;
+	free(buf);
+	return n < 0 ? (int)n : 0;
+}
+
+static enum ocp_msg copy_message(const struct ocp *ocp, int err)
+{
+	if (ocp->o->reflink == WHEN_ALWAYS)
+		return MSG_CLONE;
+	switch (-err) {
+	case ENOSPC:
+	case EDQUOT:
+	case EFBIG:
+	case EROFS:
+		return MSG_WRITE;
+	default:
+		return MSG_COPY;
+	}
+}
+
+static void data_report(struct worker *w, struct item *it, const struct copy_result *res, int err)
+{
+	struct ocp *ocp = w->ocp;
+	char *src, *dst;
+
+	if (!ocp->o->explain) {
+		report_file(ocp->report, NULL, NULL, res, res->stopped ? -EINTR : err);
+	} else {
+		src = path_src(it->dir->node, it->name);
+		dst = path_dst(it->dir->node, it->dname);
+		report_file(ocp->report, src, dst, res, res->stopped ? -EINTR : err);
+		free(src);
+		free(dst);
+	}
+	if (res->stopped)
+		item_error(w, it, 0, MSG_INTERRUPTED);
+	else if (err)
+		item_error(w, it, err, copy_message(ocp, err));
+}
+
+/*
+ * Small files are copied as long as they were when they were looked at, which
+ * spares a question; large ones, and those of /proc that seem empty, to where
+ * they end by then.
+ */
+static uint64_t data_len(const struct item *it)
+{
+	return it->src.stx_size && it->src.stx_size < FOLLOW_SIZE ? it->src.stx_size : COPY_LEN_EOF;
+}
+
+static int data_copy(struct worker *w, struct item *it, struct file *out)
+{
+	struct ocp *ocp = w->ocp;
+	struct copy_req req = {
+		.in = it->in,
+		.out = out,
+		.len = data_len(it),
+		.flags = ocp->o->copy_flags,
+		.stop = ocp->stop,
+		.share = ocp->share,
+		.mem_max = MEM_ALL / ocp->workers,
+	};
+	struct copy_result res;
+	char *name = NULL;
+	int err;
+
+	if (req.mem_max > COPY_MEM_DEFAULT)
+		req.mem_max = COPY_MEM_DEFAULT;
+	if (ocp->progress) {
+		name = path_src(it->dir->node, it->name);
+		req.progress = progress_begin(ocp->progress, w->id, name, it->src.stx_size);
+	}
+	if (S_ISREG(it->src.stx_mode) && S_ISREG(cr_file_id(out)->type))
+		err = cr_copy_range(&req, &res);
+	else
+		err = plain_copy(w, &req, &res);
+	if (ocp->progress)
+		progress_end(ocp->progress, w->id);
+	free(name);
+	data_report(w, it, &res, err);
+	return err ? err : res.stopped ? -EINTR : 0;
+}
+
+/* Inode flags and properties that only an empty file takes, then the data, then the rest. */
+static int file_fill(struct worker *w, struct item *it, struct attr_pair *p)
+{
+	int err = 0;
+
+	flags_before_data(w, p);
+	xattr_before_data(w, p);
+	if (!w->ocp->o->attributes_only)
+		err = data_copy(w, it, p->out);
+	if (!err)
+		attr_apply(w, p);
+	return err;
+}
+
+static int file_close(struct worker *w, struct item *it, struct file **file)
+{
+	int err = cr_close(*file);
+
+	*file = NULL;
+	if (err)
+		item_error(w, it, err, MSG_CLOSE);
+	return err;
+}
+
+/*
+ * A named file is closed before it gets its final name, because network file
+ * systems tell of failed writes no sooner; a nameless one can be linked only
+ * while it is open, and immutable only after that.
+ */
+static int file_commit(struct worker *w, struct item *it, struct attr_pair *p, const char *temp)
+{
+	int err = 0;
+
+	if (temp[0] && !p->has_flags)
+		err = file_close(w, it, &p->out);
+	if (err)
+		return err;
+	err = temp_commit(w, it, temp, p->out);
+	if (err == -ENOENT && !temp[0])
+		return err;
+	if (err)
+		item_error(w, it, err, MSG_CREATE);
+	if (!err && p->has_flags)
+		flags_last(w, p);
+	return err;
+}
+
+static int file_new_once(struct worker *w, struct item *it, struct attr_pair p)
+{
+	char temp[TEMP_MAX];
+	struct statx stx;
+	int err;
+
+	p.named = it->dir->no_tmpfile || !it->fresh;
+	err = temp_create(w, it, attr_create_mode(w->ocp, &p), temp, &p.out);
+	if (err) {
+		item_error(w, it, err, MSG_CREATE);
+		return err;
+	}
+	if (p.extra || w->ocp->o->preserve & (PRESERVE_MODE | PRESERVE_OWNERSHIP)) {
+		err = cr_getattr(p.out, NULL, &stx);
+		if (!err)
+			p.have = attr_of(&stx);
+	}
+	if (!err)
+		err = file_fill(w, it, &p);
+	if (!err)
+		err = file_commit(w, it, &p, temp);
+	if (err)
+		temp_drop(it, temp);
+	if (p.out && cr_close(p.out) && !err)
+		item_error(w, it, EIO, MSG_CLOSE);
+	return err;
+}
+
+static int file_new(struct worker *w, struct item *it)
+{
+	struct attr_pair p = {.it = it,
+			      .in = it->in,
+			      .want = attr_of(&it->src),
+			      .type = S_IFREG,
+			      .made = true,
+			      .acl = it->dir->acl};
+	int err;
+
+	if (it->dname[strlen(it->dname) - 1] == '/') {
+		item_error(w, it, ENOTDIR, MSG_CREATE);
+		return -ENOTDIR;
+	}
+	flags_read(w, &p);
+	xattr_list(w, &p);
+	err = file_new_once(w, it, p);
+	if (err != -ENOENT || it->dir->no_tmpfile)
+		return err;
+	/* Without /proc and the right to link by descriptor, a nameless file stays nameless. */
+	it->dir->no_tmpfile = true;
+	return file_new_once(w, it, p);
+}
+
+/* Nobody who may read the old file but not the new one gets a look in between. */
+static void narrow_mode(struct worker *w, struct attr_pair *p)
+{
+	struct iattr attr = {.valid = ATTR_MODE};
+
+	if (!(w->ocp->o->preserve & PRESERVE_MODE) || !(w->ocp->o->preserve & PRESERVE_OWNERSHIP))
+		return;
+	if (p->want.uid == p->have.uid && p->want.gid == p->have.gid)
+		return;
+	attr.mode = p->want.mode & p->have.mode & 0700;
+	if (!cr_setattr(p->out, NULL, &attr))
+		p->have.mode = attr.mode;
+}
+
+static int file_over(struct worker *w, struct item *it)
+{
+	const struct ocp_opts *o = w->ocp->o;
+	int flags = O_WRONLY | O_CLOEXEC | (it->through ? 0 : O_NOFOLLOW);
+	struct attr_pair p = {.it = it,
+			      .in = it->in,
+			      .want = attr_of(&it->src),
+			      .have = attr_of(&it->dst),
+			      .type = S_IFREG};
+	int err;
+
+	if (!o->attributes_only)
+		flags |= O_TRUNC;
+	err = cr_openat(it->dir->dst, it->dname, flags, 0, &p.out);
+	if (err && o->force && err != -ENOENT) {
+		err = target_remove(w, it);
+		return err ? err : file_new(w, it);
+	}
+	if (err) {
+		item_error(w, it, err, MSG_CREATE);
+		return err;
+	}
+	if (!S_ISREG(cr_file_id(p.out)->type)) { /* /dev/null stays what it is */
+		err = data_copy(w, it, p.out);
+	} else {
+		flags_read(w, &p);
+		xattr_list(w, &p);
+		narrow_mode(w, &p);
+		err = file_fill(w, it, &p);
+		if (!err && p.has_flags)
+			flags_last(w, &p);
+	}
+	return file_close(w, it, &p.out) ? -EIO : err;
+}
+
+/* file_copy - copy @it as a regular file */
+int file_copy(struct worker *w, struct item *it)
+{
+	int err;
+
+	if (item_dry(w, it, "copy"))
+		return 0;
+	item_verbose(w, it);
+	progress_found(w->ocp->progress, it->src.stx_size);
+	err = source_open(w, it);
+	if (err)
+		return err;
+	return it->fresh || w->ocp->o->atomic ? file_new(w, it) : file_over(w, it);
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ocp.h - what the files of ocp that copy share: one run, its workers, the
+ * directories it is in, the entry in hand.
+ */
+#ifndef OCP_H
+#define OCP_H
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "opts.h"
+#include "progress.h"
+#include "report.h"
+#include "vfs.h"
+
+struct links;
+struct operands;
+struct pool;
+
+/* One run of ocp. */
+struct ocp {
+	const struct ocp_opts *o;
+	struct report *report;
+	struct progress *progress;
+	struct cr_ns *ns;
+	struct copy_share *share; /* NULL: not wanted or not possible */
+	struct file *share_dir;	  /* what it needs open */
+	struct pool *pool;
+	struct links *links;
+	struct operands *operands;
+	bool root; /* we may give files away */
+	mode_t umask;
+	unsigned workers;
+	volatile sig_atomic_t *signal; /* the signal that asked us to end, or 0 */
+	int *stop;		       /* the same for copy_req.stop */
+
+	pthread_mutex_t tree; /* guards pending, users, parked of every dir */
+	atomic_uint open_dirs;
+	unsigned max_open_dirs;
+};
+
+/* A thread that copies; number 0 is main's. */
+struct worker {
+	struct ocp *ocp;
+	unsigned id;
+	char *xattrs;	       /* XATTR_BUF bytes: names, then values behind them */
+	struct node *link_dir; /* the directory last linked from, kept open */
+	struct file *link_file;
+	uint64_t rnd; /* state of temporary names */
+};
+
+#define XATTR_BUF ((size_t)128 << 10)
+
+/*
+ * A place in both trees, kept as long as anybody may need its name: paths are
+ * built from it on demand, because a path of a deep tree is long.
+ */
+struct node {
+	struct node *up;
+	atomic_uint refs;
+	struct file *dst; /* of a root: the directory, held open; else NULL */
+	bool root;	  /* its names are written as they are, no slash after them */
+	const char *src_name, *dst_name; /* the same string but for roots */
+	char names[];
+};
+
+/* A pair of directories being copied. */
+struct dir {
+	struct dir *up;
+	struct node *node;
+	struct file *src, *dst; /* NULL while parked; dst also in a dry run */
+	struct file_id src_id, dst_id;
+	struct iattr want, have; /* attributes of the source, and those dst has got so far */
+	struct dirbuf buf;
+	uint32_t flags;	  /* inode flags of dst: new files inherit some */
+	unsigned pending; /* reading, queued entries, children: at 0 it is finished */
+	unsigned users;	  /* threads that use src and dst now */
+	bool made;	  /* dst was made by us: nothing stands in it */
+	bool root;	  /* no directory to copy: what the command line's names are relative to */
+	bool read;	  /* its names are wanted */
+	bool listed;	  /* all of them have been read */
+	bool parked;	  /* src and dst are closed for now */
+	bool has_dst;	  /* false below what a dry run would make */
+	dev_t dev;	  /* of the source, for -x */
+	bool acl;	  /* dst has a default ACL */
+	atomic_bool no_tmpfile; /* O_TMPFILE does not work here */
+};
+
+/* One name in hand. */
+struct item {
+	struct dir *dir;
+	const char *name;   /* below dir->src */
+	const char *dname;  /* below dir->dst */
+	unsigned char type; /* DT_* where readdir knew it */
+	bool operand;	    /* it stands on the command line */
+	bool twice;	    /* so does the same name before it */
+	bool clash;	    /* an earlier operand has the same destination */
+	bool fresh;	    /* nothing stands at dname */
+	bool through;	    /* a symbolic link stands there, and dst is what it points to */
+	bool dangling;	    /* it points to nothing */
+	bool linked;	    /* owner of an entry of the table of hard links */
+	struct file *in;    /* source, once open */
+	struct dir *child;  /* it was a directory: to be walked by the caller */
+	struct statx src;
+	struct statx dst; /* where not fresh */
+};
+
+/* walk.c: directories and the queue of their entries */
+void walk_later(struct worker *w, struct item *it);
+int walk_enter(struct worker *w, struct item *it);
+void walk_tree(struct worker *w, struct dir *d);
+void walk_finish(struct worker *w, struct dir *d);
+int walk_make_target(struct worker *w, struct item *it, struct dir *d);
+
+/* dir.c: life of struct dir and struct node */
+struct dir *dir_new(struct dir *up, const char *src_name, const char *dst_name);
+void dir_free(struct dir *d);
+void dir_inherits(struct ocp *ocp, struct dir *d);
+int dir_hold(struct ocp *ocp, struct dir *d);
+void dir_release(struct ocp *ocp, struct dir *d);
+void dir_opened(struct ocp *ocp, struct dir *d);
+void dir_pend(struct ocp *ocp, struct dir *d);
+void dir_done(struct worker *w, struct dir *d);
+struct node *node_get(struct node *node);
+void node_put(struct node *node);
+int node_open(struct node *node, struct file **filep);
+/* A path for people: of malloc(); "?" where there is no memory for it. */
+char *path_src(const struct node *node, const char *name);
+char *path_dst(const struct node *node, const char *name);
+
+/* entry.c: what becomes of one name */
+void item_copy(struct worker *w, struct item *it);
+bool item_follows(const struct ocp *ocp, const struct item *it);
+void item_error(struct worker *w, const struct item *it, int err, enum ocp_msg msg);
+void item_verbose(struct worker *w, const struct item *it);
+/* With --dry-run: says what would be done, and true. */
+bool item_dry(struct worker *w, const struct item *it, const char *action);
+
+/* target.c: what stands at the destination, and whether it may go */
+enum target { TARGET_GO, TARGET_SKIP, TARGET_ERROR };
+enum target target_settle(struct worker *w, struct item *it);
+int target_remove(struct worker *w, struct item *it);
+
+/* data.c: one regular file */
+int file_copy(struct worker *w, struct item *it);
+
+/* make.c: everything that is no regular file and no directory */
+int make_symlink(struct worker *w, struct item *it);
+int make_special(struct worker *w, struct item *it);
+int make_hard_link(struct worker *w, struct item *it);	   /* -l */
+int make_symbolic_link(struct worker *w, struct item *it); /* -s */
+int make_link_again(struct worker *w, struct item *it, struct node *node, const char *name);
+
+/* temp.c: temporary names */
+#define TEMP_MAX 256
+void temp_name(struct worker *w, const char *name, char temp[TEMP_MAX]);
+int temp_create(struct worker *w, struct item *it, mode_t mode, char temp[TEMP_MAX],
+		struct file **out);
+int temp_commit(struct worker *w, struct item *it, const char *temp, struct file *out);
+void temp_drop(struct item *it, const char *temp);
+
+/*
+ * attr.c, xattr.c, flags.c: attributes.  A pair says from where to where: an
+ * open file (name NULL) or a name below a directory.
+ */
+struct attr_pair {
+	struct item *it; /* for messages; of a directory: its own name */
+	struct file *in, *out;
+	const char *in_name, *out_name;
+	struct iattr want, have;
+	mode_t type; /* S_IFMT bits */
+	bool made;   /* out is new */
+	bool named;  /* out has a name that others can open already */
+	bool acl;    /* out may have got an ACL from its directory */
+	bool early;  /* xattrs that matter before the data are set */
+	bool owner_failed;
+	bool has_flags; /* either side has inode flags */
+	uint32_t flags; /* those of the source that are kept */
+	mode_t extra;	/* mode bits added for ourselves while we work */
+	ssize_t xattrs; /* bytes of names in worker->xattrs; 0 none, negative unknown */
+};
+struct iattr attr_of(const struct statx *stx);
+mode_t attr_create_mode(const struct ocp *ocp, struct attr_pair *p);
+int attr_apply(struct worker *w, struct attr_pair *p);
+/* Names of the source's xattrs, kept in the worker until the next call. */
+void xattr_list(struct worker *w, struct attr_pair *p);
+int xattr_before_data(struct worker *w, struct attr_pair *p);
+int xattr_apply(struct worker *w, struct attr_pair *p);
+int acl_apply(struct worker *w, struct attr_pair *p);
+bool acl_has_default(struct file *dir);
+void flags_read(struct worker *w, struct attr_pair *p);
+void flags_before_data(struct worker *w, struct attr_pair *p);
+uint32_t flags_of(struct file *file);
+void flags_last(struct worker *w, struct attr_pair *p);
+
+/* links.c: hard links of the source */
+struct links *links_new(bool forget);
+void links_free(struct links *links);
+/*
+ * The first to come gets 0 and must call links_done(); everyone after it waits
+ * for that and gets 1 and where the copy is, with a reference on @node.
+ */
+int links_claim(struct links *links, const struct statx *stx, struct node **node, char **name);
+void links_done(struct links *links, const struct statx *stx, struct node *node, const char *name);
+
+/* operand.c: what the command line has made so far */
+struct operands *operands_new(void);
+void operands_free(struct operands *ops);
+bool operands_seen_source(struct operands *ops, const char *name);
+bool operands_seen_target(struct operands *ops, const char *name);
+void operands_made(struct operands *ops, const char *name, const struct statx *stx);
+bool operands_is_made(struct operands *ops, const char *name, const struct statx *stx);
+/* Directories named there: NULL, or the destination of the same directory before. */
+const char *operands_dir(struct operands *ops, const struct statx *stx, const char *dst);
+void operands_add_top(struct operands *ops, const struct file_id *id);
+bool operands_is_top(struct operands *ops, const struct file_id *id);
+
+/* plan.c: the operands, one after the other */
+void plan_run(struct worker *w);
+
+/* pool.c */
+struct task {
+	struct task *next;
+	void (*run)(struct worker *w, struct task *task); /* frees it */
+};
+struct pool *pool_new(struct ocp *ocp, struct worker *workers, unsigned n);
+void pool_push(struct pool *pool, struct task *task);
+void pool_drain(struct pool *pool, struct worker *w);
+void pool_free(struct pool *pool);
+
+/* main.c */
+static inline bool ocp_stopped(const struct ocp *ocp)
+{
+	return *ocp->signal != 0;
+}
+
+#endif

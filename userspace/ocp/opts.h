@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* opts.h - the command line of ocp: every option's parsed value. */
+#ifndef OCP_OPTS_H
+#define OCP_OPTS_H
+
+#include <stdbool.h>
+
+/* When a symbolic link of the source is followed. */
+enum ocp_deref {
+	DEREF_NEVER,	    /* -P, and the default with -R but not -l */
+	DEREF_COMMAND_LINE, /* -H */
+	DEREF_ALWAYS,	    /* -L, and the default otherwise */
+};
+
+/* Which existing destinations are replaced.  -n is UPDATE_NONE, whatever --update says. */
+enum ocp_update {
+	UPDATE_ALL,
+	UPDATE_OLDER,	  /* -u: when the source is newer */
+	UPDATE_NONE,	  /* skipped in silence, exit 0 */
+	UPDATE_NONE_FAIL, /* "not replacing 'x'", exit 1 */
+};
+
+enum ocp_when { WHEN_AUTO, WHEN_ALWAYS, WHEN_NEVER };
+
+/* Bits of preserve and preserve_strict. */
+#define PRESERVE_MODE	   0x01u
+#define PRESERVE_OWNERSHIP 0x02u
+#define PRESERVE_TIMES	   0x04u
+#define PRESERVE_LINKS	   0x08u
+#define PRESERVE_XATTR	   0x10u
+#define PRESERVE_CONTEXT   0x20u /* security.selinux: an xattr like any other here */
+#define PRESERVE_SHARING   0x40u /* extents shared in the source stay shared */
+#define PRESERVE_FLAGS	   0x80u /* chattr(1) attributes; only with all or -a */
+#define PRESERVE_ALL	   0xffu
+#define PRESERVE_BASIC	   0x07u /* what -p keeps */
+
+struct ocp_opts {
+	/* Operands.  With -t the directory is target and dest is NULL. */
+	char **sources; /* trailing slashes are gone where --strip-trailing-slashes asks for it */
+	unsigned nsources;
+	const char *dest;   /* last operand, or NULL with -t */
+	const char *target; /* -t DIRECTORY, or NULL */
+	bool no_target_dir; /* -T */
+
+	/* What is copied. */
+	bool recursive;	      /* -r -R -a */
+	bool parents;	      /* --parents */
+	bool one_file_system; /* -x */
+	bool hard_link;	      /* -l */
+	bool symbolic_link;   /* -s */
+	bool attributes_only; /* --attributes-only */
+	bool copy_contents; /* read special files instead of making them: no -r, or --copy-contents
+			     */
+	bool keep_dir_symlink; /* --keep-directory-symlink */
+	enum ocp_deref deref;
+
+	/* An existing destination. */
+	enum ocp_update update;
+	bool interactive; /* -i: ask before one is replaced, after update has been settled */
+	bool force;	  /* -f: one that cannot be opened is removed, then tried again */
+	bool remove_dest; /* --remove-destination: removed before it is opened */
+	bool atomic;	  /* --atomic: written under a temporary name and renamed, always */
+
+	/* Attributes. */
+	unsigned preserve;	  /* PRESERVE_*: what to keep */
+	unsigned preserve_strict; /* of these, what was asked for by name: failure is an error */
+	bool reduce_diagnostics;  /* -a: failing to keep what is not strict is not told */
+	bool no_mode;		  /* --no-preserve=mode: as a new file, 0666 or 0777 less umask */
+
+	/* Data. */
+	unsigned copy_flags; /* COPY_RANGE_* of --offload, --reflink, --sparse, --recompress */
+	enum ocp_when reflink, sparse; /* as given, for messages; copy_flags says what to do */
+	unsigned jobs;		       /* -j; 0: chosen by the machine */
+
+	/* Talk. */
+	bool verbose;	       /* -v, --debug */
+	bool debug;	       /* --debug: cp's line about offload, reflink, sparse detection */
+	bool explain;	       /* --explain */
+	bool json;	       /* --json */
+	const char *json_file; /* NULL: standard output */
+	enum ocp_when progress;
+	bool dry_run;
+
+	/* --probe A B: then sources[0] is A and dest is B. */
+	bool probe;
+};
+
+/**
+ * opts_parse - read the command line
+ * @o: filled; strings point into @argv
+ * @argc, @argv: of main(); permuted unless POSIXLY_CORRECT is set
+ *
+ * Messages go to standard error in cp's words; --help and --version print and
+ * ask for exit 0.
+ * Return: -1 to go on, otherwise the exit status to end with.
+ */
+int opts_parse(struct ocp_opts *o, int argc, char **argv);
+
+/** opts_try_help - "Try 'ocp --help' ..." on standard error, after a message about bad use */
+void opts_try_help(void);
+
+/** opts_jobs - workers to run: -j, or a number that suits the machine */
+unsigned opts_jobs(const struct ocp_opts *o);
+
+#endif

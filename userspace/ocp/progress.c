@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The bar.  Workers only add to counters; a thread reads them ten times a
+ * second, keeps a rate and draws.  Two kinds of lock, taken in this order:
+ * p->lock is held while something is on its way to the terminal, which may
+ * block for as long as its user pleases; slot->lock is never held meanwhile,
+ * so that a stopped terminal does not stop the copy.
+ */
+#include "progress.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bar.h"
+
+#define TICK_NS	       100000000
+#define SECOND_NS      1000000000
+#define AUTO_WAIT      (2 * (int64_t)SECOND_NS)
+#define RATE_TAU       3.0	   /* seconds over which the rate forgets */
+#define BIG_FILE       (64u << 20) /* worth a percentage of its own */
+#define LINE_MAX_BYTES 2048
+#define LOG_COLUMNS    200
+
+struct slot {
+	_Alignas(64) struct copy_progress now; /* written by the core */
+	pthread_mutex_t lock;		       /* the rest */
+	bool busy;
+	uint64_t size;
+	char name[256]; /* its end, if it is longer */
+};
+
+struct progress {
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	bool ending, terminal, drawn;
+	int64_t start, shown_from, last_draw;
+	uint64_t done, files, found, begun; /* atomics: bytes, files, bytes, bytes */
+	bool found_all;
+	uint64_t last_bytes;
+	int64_t last_time;
+	double rate;
+	unsigned nslots;
+	struct slot slots[];
+};
+
+static int64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * SECOND_NS + ts.tv_nsec;
+}
+
+/* Asked at every drawing, which needs no handler for SIGWINCH. */
+static unsigned columns(const struct progress *p)
+{
+	struct winsize ws;
+
+	if (!p->terminal)
+		return LOG_COLUMNS;
+	if (!ioctl(STDERR_FILENO, TIOCGWINSZ, &ws) && ws.ws_col)
+		return ws.ws_col;
+	return 80;
+}
+
+static void put_terminal(const char *text, size_t len)
+{
+	while (len) {
+		ssize_t n = write(STDERR_FILENO, text, len);
+
+		if (n <= 0)
+			return;
+		text += n;
+		len -= (size_t)n;
+	}
+}
+
+static void erase(struct progress *p)
+{
+	if (p->drawn && p->terminal)
+		put_terminal("\r\033[K", 4);
+	p->drawn = false;
+}
+
+/* What a worker is at, of the one with the most to do. */
+struct current {
+	char name[256];
+	uint64_t size, bytes, sum;
+	unsigned strategy;
+	bool any;
+};
+
+static void look_at_slots(struct progress *p, struct current *c)
+{
+	unsigned i;
+
+	for (i = 0; i < p->nslots; i++) {
+		struct slot *s = &p->slots[i];
+		uint64_t bytes;
+
+		pthread_mutex_lock(&s->lock);
+		bytes = __atomic_load_n(&s->now.bytes, __ATOMIC_RELAXED);
+		c->sum += bytes;
+		if (s->busy && (!c->any || s->size > c->size)) {
+			c->any = true;
+			c->size = s->size;
+			c->bytes = bytes;
+			c->strategy = __atomic_load_n(&s->now.strategy, __ATOMIC_RELAXED);
+			memcpy(c->name, s->name, sizeof(c->name));
+		}
+		pthread_mutex_unlock(&s->lock);
+	}
+}
+
+/* An average that forgets: what counts is how it goes now. */
+static void update_rate(struct progress *p, uint64_t bytes, int64_t now)
+{
+	double dt = (double)(now - p->last_time) / SECOND_NS, part;
+
+	if (dt <= 0)
+		return;
+	part = dt / (RATE_TAU + dt);
+	/* At first there is little to forget. */
+	if (now - p->start < (int64_t)(RATE_TAU * SECOND_NS))
+		p->rate = (double)bytes * SECOND_NS / (double)(now - p->start);
+	else
+		p->rate += part * ((double)(bytes - p->last_bytes) / dt - p->rate);
+	p->last_time = now;
+	p->last_bytes = bytes;
+}
+
+static void fill_bar(struct progress *p, struct bar *bar, struct current *c)
+{
+	uint64_t found = __atomic_load_n(&p->found, __ATOMIC_RELAXED);
+	uint64_t begun = __atomic_load_n(&p->begun, __ATOMIC_RELAXED);
+
+	*bar = (struct bar){.percent = -1, .strategy = "", .name = ""};
+	/* In this order a file that ends in between is missed, not counted twice. */
+	bar->done = __atomic_load_n(&p->done, __ATOMIC_ACQUIRE);
+	look_at_slots(p, c);
+	bar->done += c->sum;
+	if (bar->done < p->last_bytes)
+		bar->done = p->last_bytes;
+	bar->files = __atomic_load_n(&p->files, __ATOMIC_RELAXED);
+	if (__atomic_load_n(&p->found_all, __ATOMIC_ACQUIRE))
+		bar->total = found > begun ? found : begun;
+	if (!c->any)
+		return;
+	bar->name = c->name;
+	if (c->bytes && copy_strategy_name(c->strategy))
+		bar->strategy = copy_strategy_name(c->strategy);
+	if (!bar->total && c->size >= BIG_FILE)
+		bar->percent = c->bytes >= c->size ? 100 : (int)(c->bytes * 100.0 / c->size);
+}
+
+static bool in_foreground(void)
+{
+	pid_t group = tcgetpgrp(STDERR_FILENO);
+
+	return group < 0 || group == getpgrp();
+}
+
+static void draw(struct progress *p, int64_t now)
+{
+	char line[LINE_MAX_BYTES];
+	struct current c = {0};
+	struct bar bar;
+	size_t len = 0;
+
+	fill_bar(p, &bar, &c);
+	update_rate(p, bar.done, now);
+	bar.rate = (uint64_t)p->rate;
+	if (now < p->shown_from || (p->terminal && !in_foreground()))
+		return;
+	if (!p->terminal && p->last_draw && now - p->last_draw < SECOND_NS && !p->ending)
+		return;
+	if (p->terminal)
+		line[len++] = '\r';
+	/* The last column stays free, or some terminals go to the next line. */
+	len += bar_line(&bar, columns(p) - 1, line + len, sizeof(line) - len - 4);
+	len = (size_t)((char *)mempcpy(line + len, p->terminal ? "\033[K" : "\n",
+				       p->terminal ? 3 : 1) -
+		       line);
+	put_terminal(line, len);
+	p->last_draw = now;
+	p->drawn = true;
+}
+
+static void *run(void *arg)
+{
+	struct progress *p = arg;
+	struct timespec until;
+
+	pthread_mutex_lock(&p->lock);
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	while (!p->ending) {
+		until.tv_nsec += TICK_NS;
+		until.tv_sec += until.tv_nsec / SECOND_NS;
+		until.tv_nsec %= SECOND_NS;
+		while (!p->ending &&
+		       !pthread_cond_clockwait(&p->wake, &p->lock, CLOCK_MONOTONIC, &until))
+			;
+		if (!p->ending)
+			draw(p, now_ns());
+		/* After a stop of the whole process: no burst of missed ticks. */
+		clock_gettime(CLOCK_MONOTONIC, &until);
+	}
+	pthread_mutex_unlock(&p->lock);
+	return NULL;
+}
+
+static bool wanted(const struct ocp_opts *o, bool terminal)
+{
+	const char *term = getenv("TERM");
+
+	if (o->progress == WHEN_NEVER || o->dry_run)
+		return false;
+	if (o->progress == WHEN_ALWAYS)
+		return true;
+	return terminal && !(term && !strcmp(term, "dumb"));
+}
+
+/* Signals are for the threads that copy. */
+static int start_thread(struct progress *p)
+{
+	sigset_t all, before;
+	int err;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	err = pthread_create(&p->thread, NULL, run, p);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return err;
+}
+
+struct progress *progress_new(const struct ocp_opts *o, unsigned workers)
+{
+	bool terminal = isatty(STDERR_FILENO);
+	struct progress *p;
+	unsigned i;
+
+	if (!wanted(o, terminal))
+		return NULL;
+	p = aligned_alloc(_Alignof(struct progress),
+			  sizeof(*p) + (size_t)workers * sizeof(p->slots[0]));
+	if (!p)
+		return NULL;
+	memset(p, 0, sizeof(*p) + (size_t)workers * sizeof(p->slots[0]));
+	p->nslots = workers;
+	p->terminal = terminal;
+	p->start = p->last_time = now_ns();
+	p->shown_from = o->progress == WHEN_ALWAYS ? 0 : p->start + AUTO_WAIT;
+	pthread_mutex_init(&p->lock, NULL);
+	pthread_cond_init(&p->wake, NULL);
+	for (i = 0; i < workers; i++)
+		pthread_mutex_init(&p->slots[i].lock, NULL);
+	if (start_thread(p)) {
+		free(p);
+		return NULL;
+	}
+	return p;
+}
+
+void progress_free(struct progress *p)
+{
+	unsigned i;
+
+	if (!p)
+		return;
+	pthread_mutex_lock(&p->lock);
+	p->ending = true;
+	pthread_cond_signal(&p->wake);
+	pthread_mutex_unlock(&p->lock);
+	pthread_join(p->thread, NULL);
+	/* A log gets the last figures, a terminal its line back. */
+	if (!p->terminal)
+		draw(p, now_ns());
+	erase(p);
+	for (i = 0; i < p->nslots; i++)
+		pthread_mutex_destroy(&p->slots[i].lock);
+	pthread_cond_destroy(&p->wake);
+	pthread_mutex_destroy(&p->lock);
+	free(p);
+}
+
+struct copy_progress *progress_begin(struct progress *p, unsigned worker, const char *name,
+				     uint64_t size)
+{
+	struct slot *s;
+	size_t len;
+
+	if (!p || worker >= p->nslots)
+		return NULL;
+	s = &p->slots[worker];
+	len = strlen(name);
+	if (len >= sizeof(s->name))
+		name += len - sizeof(s->name) + 1;
+	pthread_mutex_lock(&s->lock);
+	s->busy = true;
+	s->size = size;
+	strcpy(s->name, name);
+	pthread_mutex_unlock(&s->lock);
+	__atomic_fetch_add(&p->begun, size, __ATOMIC_RELAXED);
+	return &s->now;
+}
+
+void progress_end(struct progress *p, unsigned worker)
+{
+	struct slot *s;
+
+	if (!p || worker >= p->nslots)
+		return;
+	s = &p->slots[worker];
+	pthread_mutex_lock(&s->lock);
+	s->busy = false;
+	__atomic_fetch_add(&p->done, __atomic_exchange_n(&s->now.bytes, 0, __ATOMIC_RELAXED),
+			   __ATOMIC_RELEASE);
+	pthread_mutex_unlock(&s->lock);
+	__atomic_fetch_add(&p->files, 1, __ATOMIC_RELAXED);
+}
+
+void progress_found(struct progress *p, uint64_t bytes)
+{
+	if (p)
+		__atomic_fetch_add(&p->found, bytes, __ATOMIC_RELAXED);
+}
+
+void progress_found_all(struct progress *p)
+{
+	if (p)
+		__atomic_store_n(&p->found_all, true, __ATOMIC_RELEASE);
+}
+
+void progress_hide(struct progress *p)
+{
+	if (!p)
+		return;
+	pthread_mutex_lock(&p->lock);
+	erase(p);
+}
+
+void progress_show(struct progress *p)
+{
+	if (p)
+		pthread_mutex_unlock(&p->lock);
+}

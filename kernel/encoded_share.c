@@ -9,9 +9,9 @@
  * destination holds the same extent with the same references as the source.
  * The pool goes with the map.
  *
- * The end of a file is in the middle of a block, and a clone may end there only
- * if it is the end of both files.  Such a part comes from a scratch file that
- * ends where the part does; the pool then gets the whole blocks before it.
+ * A file ends in the middle of a block, and a clone may end there only if it is
+ * the end of both files.  Where it is not, the whole block is cloned and the file
+ * cut back to its size, which changes no block on btrfs (on XFS it may).
  */
 #include "kernel/encoded.h"
 
@@ -35,28 +35,57 @@ static int copy_unshared(struct worker *w, uint64_t end)
 	return w->e->can_encode ? copy_kept(w) : copy_plain(w, end, false);
 }
 
+static int clone_once(struct worker *w, struct file *from, uint64_t off, uint64_t len)
+{
+	struct copy_req req = {
+		.in = from,
+		.out = w->e->req->out,
+		.pos_in = (int64_t)off,
+		.pos_out = (int64_t)out_of(w->e, w->pos),
+		.len = len,
+	};
+	struct copy_result part = {0};
+	int err = op_clone_range(&req, &part);
+
+	w->pos += part.bytes;
+	return err || part.bytes ? err : -EIO;
+}
+
+/* The last bytes of the file, less than a block, from a file that goes on there. */
+static int clone_end(struct worker *w, struct file *from, uint64_t off, uint64_t end)
+{
+	struct encoder *e = w->e;
+	uint64_t start = w->pos, len;
+	struct statx stx;
+	int err;
+
+	if (end - start >= e->sector || out_of(e, end) != e->new_size)
+		return -EINVAL;
+	err = cr_getattr(from, NULL, &stx);
+	if (err)
+		return err;
+	if (stx.stx_size < off + (end - start))
+		return -EINVAL;
+	len = MIN(e->sector, stx.stx_size - off);
+	err = clone_once(w, from, off, len);
+	if (!err && w->pos - start != len)
+		err = -EINVAL;
+	if (!err)
+		err = cr_truncate(e->req->out, (off_t)e->new_size);
+	w->pos = err ? start : end;
+	return err;
+}
+
 /* Clones [w->pos, @end) from @off of @from; how far it came shows in w->pos. */
 static int clone_from(struct worker *w, struct file *from, uint64_t off, uint64_t end)
 {
-	struct encoder *e = w->e;
 	uint64_t start = w->pos;
 	int err = 0;
 
-	while (!err && w->pos < end) {
-		struct copy_req req = {
-			.in = from,
-			.out = e->req->out,
-			.pos_in = (int64_t)(off + (w->pos - start)),
-			.pos_out = (int64_t)out_of(e, w->pos),
-			.len = end - w->pos,
-		};
-		struct copy_result part = {0};
-
-		err = op_clone_range(&req, &part);
-		w->pos += part.bytes;
-		if (!err && !part.bytes)
-			err = -EIO;
-	}
+	while (!err && w->pos < end)
+		err = clone_once(w, from, off + (w->pos - start), end - w->pos);
+	if (err == -EXDEV && w->pos < end)
+		err = clone_end(w, from, off + (w->pos - start), end);
 	return err;
 }
 
@@ -134,72 +163,31 @@ static bool unchanged(struct worker *w, const struct part *p)
 	       stx.stx_ctime.tv_nsec == share->source_changed.tv_nsec;
 }
 
-/* The extent as it is stored, whole, to @off of @file; @len of its bytes count. */
-static bool plant(struct worker *w, const struct share_place *to, const struct encoded_iov *read,
-		  size_t payload, uint64_t len)
+/* The extent that was read into w->buf, whole, into the pool; the file's part from there. */
+static bool part_from_pool(struct worker *w, const struct encoded_iov *read, size_t payload,
+			   struct share_claim *claim)
 {
+	struct encoder *e = w->e;
 	struct encoded_iov ev = {
-		.len = len,
+		.len = read->unencoded_len,
 		.unencoded_len = read->unencoded_len,
 		.compression = read->compression,
 	};
 	struct iovec iov = {w->buf, payload};
-
-	return cr_write_encoded(to->file, &ev, &iov, (off_t)to->off,
-				w->e->req->flags & COPY_RANGE_VALIDATE) == (ssize_t)payload;
-}
-
-/* A part that ends on a block: from the pool. */
-static bool part_from_pool(struct worker *w, const struct encoded_iov *ev, size_t payload,
-			   struct share_claim *claim)
-{
-	struct share_use *share = &w->e->share;
-	struct part p = {.pos = w->pos, .len = w->end - w->pos};
+	uint64_t start = w->pos;
 	struct share_place pool;
 
-	if (share_pool(share, ev->unencoded_len, &pool) ||
-	    !plant(w, &pool, ev, payload, ev->unencoded_len) ||
-	    clone_from(w, pool.file, pool.off + ev->unencoded_offset, w->end)) {
-		w->pos = p.pos;
+	if (share_pool(&e->share, ev.len, &pool) ||
+	    cr_write_encoded(pool.file, &ev, &iov, (off_t)pool.off,
+			     e->req->flags & COPY_RANGE_VALIDATE) != (ssize_t)payload)
+		return false;
+	if (clone_from(w, pool.file, pool.off + read->unencoded_offset, w->end)) {
+		w->pos = start;
 		return false;
 	}
 	claim->slot = pool.slot;
 	claim->off = pool.off;
 	return true;
-}
-
-/* The last part of a file, which ends within a block: from a scratch file. */
-static bool part_from_scratch(struct worker *w, const struct encoded_iov *ev, size_t payload,
-			      struct share_claim *claim)
-{
-	struct share_use *share = &w->e->share;
-	uint64_t start = w->pos, size = ev->unencoded_offset + (w->end - w->pos);
-	uint64_t whole = size - size % w->e->sector;
-	struct copy_result part = {0};
-	struct share_place scratch = {0}, pool;
-	bool good;
-
-	if (share_scratch(share, &scratch.file))
-		return false;
-	good = plant(w, &scratch, ev, payload, size) &&
-	       !clone_from(w, scratch.file, ev->unencoded_offset, w->end);
-	if (good && !share_pool(share, whole, &pool)) {
-		struct copy_req req = {
-			.in = scratch.file,
-			.out = pool.file,
-			.pos_out = (int64_t)pool.off,
-			.len = whole,
-		};
-
-		if (!op_clone_range(&req, &part) && part.bytes == whole) {
-			claim->slot = pool.slot;
-			claim->off = pool.off;
-		}
-	}
-	cr_close(scratch.file);
-	if (!good)
-		w->pos = start;
-	return good;
 }
 
 /*
@@ -211,45 +199,33 @@ static bool copy_part(struct worker *w, const struct file_extent *ext, struct sh
 	struct encoder *e = w->e;
 	uint64_t len = w->end - w->pos;
 	struct encoded_iov ev;
-	bool tail = out_of(e, w->end) % e->sector, good;
-	ssize_t n;
+	ssize_t n = cr_read_encoded(e->req->in, &ev, w->buf, ENCODED_BUF, (off_t)w->pos);
 
-	if (tail && out_of(e, w->end) != e->new_size)
-		return false;
-	n = cr_read_encoded(e->req->in, &ev, w->buf, ENCODED_BUF, (off_t)w->pos);
 	if (n <= 0 || ev.compression != ext->compression || ev.len < len ||
 	    ev.unencoded_len != ext->ram_bytes ||
 	    ev.unencoded_offset != ext->offset + (w->pos - ext->pos))
 		return false;
-	good = tail ? part_from_scratch(w, &ev, (size_t)n, claim)
-		    : part_from_pool(w, &ev, (size_t)n, claim);
-	if (good) {
-		atomic_store(&e->proved, true);
-		copy_account(e->req, &w->res, COPY_ENCODED, len, (uint64_t)n);
-	}
-	return good;
+	if (!part_from_pool(w, &ev, (size_t)n, claim))
+		return false;
+	atomic_store(&e->proved, true);
+	copy_account(e->req, &w->res, COPY_ENCODED, len, (uint64_t)n);
+	return true;
 }
 
-/* Tells the map where the claimed range is, of which @p was copied in place. */
-static void put_in_place(struct worker *w, const struct part *p, struct share_claim *claim)
+/* Tells the map where the claimed range is: in the pool, or @p of it in place. */
+static void put_copied(struct worker *w, const struct part *p, struct share_claim *claim)
 {
 	struct share_use *share = &w->e->share;
 	struct share_range r = share_range(share, p->ext, p->pos, p->len);
-	uint32_t slot = share_slot(share, w->e->req->out);
-	uint64_t off = out_of(w->e, p->pos), tail = p->len % w->e->sector;
+	uint32_t slot = claim->slot ? 0 : share_slot(share, w->e->req->out);
 
-	if (claim->slot && tail) { /* all but the last block is in the pool */
-		r.addr += p->len - tail;
-		r.len = tail;
-		share_put(share, claim, claim->slot, claim->off, r.addr - claim->range.addr);
-		share_add(share, &r, slot, off + p->len - tail);
-	} else if (claim->slot) {
+	if (claim->slot) {
 		share_put(share, claim, claim->slot, claim->off, claim->range.len);
 	} else if (r.addr == claim->range.addr) {
-		share_put(share, claim, slot, off, r.len);
+		share_put(share, claim, slot, out_of(w->e, p->pos), r.len);
 	} else {
 		share_drop(share, claim);
-		share_add(share, &r, slot, off);
+		share_add(share, &r, slot, out_of(w->e, p->pos));
 	}
 }
 
@@ -270,7 +246,7 @@ static int copy_first(struct worker *w, const struct file_extent *ext, struct sh
 		share_drop(&e->share, claim);
 		return err;
 	}
-	put_in_place(w, &p, claim);
+	put_copied(w, &p, claim);
 	atomic_store(&e->proved, true);
 	return 0;
 }

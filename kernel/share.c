@@ -260,19 +260,14 @@ void share_overwrite(const struct copy_req *req)
 	pthread_mutex_unlock(&map->lock);
 }
 
-/* Files without a name ------------------------------------------------------ */
-
-int share_scratch(struct share_use *use, struct file **filep)
-{
-	return cr_openat(use->map->dir, ".", O_TMPFILE | O_RDWR, 0600, filep);
-}
+/* The pool ------------------------------------------------------------------- */
 
 /* Made at its first use, with the lock held. */
 static int pool_make(struct share_use *use)
 {
 	struct copy_share *map = use->map;
 	struct file_handle_bytes h;
-	int err = share_scratch(use, &map->pool.file);
+	int err = cr_openat(map->dir, ".", O_TMPFILE | O_RDWR, 0600, &map->pool.file);
 
 	if (err)
 		return err;

@@ -85,8 +85,6 @@ struct share_place {
 
 /* @len bytes of a file without a name in the destination, which lives as long as the map. */
 int share_pool(struct share_use *use, uint64_t len, struct share_place *place);
-/* A new file without a name there. */
-int share_scratch(struct share_use *use, struct file **filep);
 
 /* Sharing of an extent was lost. */
 void share_lost(struct share_use *use, const char *reason, int error);

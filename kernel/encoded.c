@@ -25,10 +25,11 @@
 
 #include "kernel/encoded.h"
 
-#define SCAN_PLANS 64		       /* how far to look for something to keep */
-#define LONG_RUN   ((uint64_t)4 << 20) /* plain bytes that the stream does better */
-#define PLAIN_ITEM ((uint64_t)1 << 20) /* plain bytes that one worker takes at once */
-#define JOBS_MAX   8
+#define SCAN_PLANS  64			 /* how far to look for something to keep */
+#define LONG_RUN    ((uint64_t)4 << 20)	 /* plain bytes that the stream does better */
+#define PLAIN_ITEM  ((uint64_t)1 << 20)	 /* plain bytes that one worker takes at once */
+#define SHARED_ITEM ((uint64_t)16 << 20) /* shared ones: a clone for each item */
+#define JOBS_MAX    8
 
 /* Better compression is a larger number, whatever the sector size of LZO. */
 static unsigned rank(uint32_t compression)
@@ -111,32 +112,47 @@ static void take_alike(struct encoder *e, struct file_extent *ext, enum way way,
 		ext->len += e->plan[e->at++].len;
 }
 
-/* Plain data: never so much that the stream would do it better, and not all to one worker. */
-static bool take_plain(struct encoder *e, struct file_extent *ext)
+/* Leaves what is beyond @max of the extent just taken in the plan. */
+static void give_back(struct encoder *e, struct file_extent *ext, uint64_t max)
 {
 	struct file_extent *rest;
 
+	if (ext->len <= max)
+		return;
+	rest = &e->plan[--e->at];
+	*rest = *ext;
+	rest->pos += max;
+	rest->offset += max;
+	rest->len -= max;
+	ext->len = max;
+}
+
+/* Plain data: never so much that the stream would do it better, and not all to one worker. */
+static bool take_plain(struct encoder *e, struct file_extent *ext)
+{
 	if (e->run + ext->len > LONG_RUN) {
 		e->end = e->next;
 		return false;
 	}
-	if (ext->len > PLAIN_ITEM) {
-		rest = &e->plan[--e->at];
-		rest->len = ext->len - PLAIN_ITEM;
-		rest->pos = ext->pos + PLAIN_ITEM;
-		ext->len = PLAIN_ITEM;
-	}
+	give_back(e, ext, PLAIN_ITEM);
 	e->run += ext->len;
 	return true;
 }
 
 static void take_shared(struct encoder *e, struct item *item)
 {
+	uint64_t len = item->ext[0].len;
 	const char *why;
 
-	while (e->at < e->n && item->n < ITEM_EXTENTS &&
-	       way_of(e, &e->plan[e->at], &why) == WAY_SHARED)
-		item->ext[item->n++] = e->plan[e->at++];
+	give_back(e, &item->ext[0], SHARED_ITEM);
+	while (e->at < e->n && item->n < ITEM_EXTENTS && len < SHARED_ITEM &&
+	       way_of(e, &e->plan[e->at], &why) == WAY_SHARED) {
+		struct file_extent *ext = &item->ext[item->n++];
+
+		*ext = e->plan[e->at++];
+		give_back(e, ext, SHARED_ITEM);
+		len += ext->len;
+	}
 }
 
 /* The item ends where the range does. */
@@ -254,7 +270,7 @@ static bool worker_start(struct worker *w, struct encoder *e)
 
 static void worker_end(struct worker *w)
 {
-	share_close(&w->e->share, w->from);
+	share_close(&w->e->share, w->from_slot, w->from);
 	free(w->buf);
 }
 
@@ -367,7 +383,8 @@ static int begin(struct encoder *e, struct copy_result *res)
 
 	if (err < 0)
 		return decline(res, COPY_ENCODED,
-			       WHY("the source does not list its extents", COPY_THIS_FILE, -err));
+			       WHY("the source does not list its extents",
+				   err == -EOPNOTSUPP ? COPY_THIS_PAIR : COPY_THIS_FILE, -err));
 	if (a.found && a.run <= LONG_RUN) {
 		if (e->plan[0].pos != e->next)
 			e->n = 0;

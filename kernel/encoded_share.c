@@ -95,7 +95,7 @@ static int open_from(struct worker *w, uint32_t slot)
 
 	if (w->from && w->from_slot == slot)
 		return 0;
-	share_close(&w->e->share, w->from);
+	share_close(&w->e->share, w->from_slot, w->from);
 	w->from = NULL;
 	err = share_open(&w->e->share, slot, &w->from);
 	w->from_slot = slot;
@@ -133,6 +133,8 @@ static int run_flush(struct worker *w, struct run *run)
 	}
 	if (!err)
 		return 0;
+	if (err == -EOPNOTSUPP)
+		share_disable(share);
 	share_lost(share, "the destination refuses to share the blocks", -err);
 	note(w, "shared blocks are copied: the destination refuses to share them", -err);
 	return copy_unshared(w, end);

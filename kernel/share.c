@@ -12,8 +12,9 @@
  *			decoded bytes.  An extent takes at least 4 KiB on the disk
  *			and decodes to at most 128 KiB, so no two can meet.
  *
- * Destination files are known by their handles, which survive renaming.  What
- * could go wrong, and why it does not:
+ * Destination files are known by their handles, which survive renaming.  Without
+ * the privilege to open by handle, up to HELD_MAX of them are held open instead.
+ * What could go wrong, and why it does not:
  *
  *   the source reuses an address	the extent's generation differs; where the
  *					source tells none, files changed since the
@@ -23,9 +24,10 @@
  *   this run writes a copy anew	share_overwrite()
  *   another process changes a copy	its mtime is later than our last write
  *
- * Space: 48 bytes for an extent and 64 for a file, SHARE_MEM at most.  Beyond it
+ * Space: 48 bytes for an extent and 72 for a file, SHARE_MEM at most.  Beyond it
  * sharing of further extents is lost, and said so (copy_why of encoded).
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -38,10 +40,12 @@
 #define SLOT_BUCKETS  16384u
 #define SOURCES_MAX   16u
 #define SHARE_LEN_MAX ((uint64_t)1 << 30)
+#define HELD_MAX      256u
 
 /* A file of the destination. */
 struct share_slot {
 	struct file_handle_bytes handle;
+	struct file *held;	       /* where handles open nothing */
 	struct statx_timestamp sealed; /* our last write to it */
 	uint64_t end;		       /* of what the map knows in it */
 	uint32_t next;		       /* in its bucket */
@@ -60,6 +64,9 @@ struct copy_share {
 	unsigned source_count;
 	struct statx_timestamp began;
 	struct share_place pool; /* off: its end */
+	atomic_bool useless;	 /* the destination does not share blocks */
+	bool probed, hold;	 /* whether handles open nothing here, for want of privilege */
+	unsigned held;		 /* files held open instead */
 	struct copy_why lost;
 };
 
@@ -74,6 +81,11 @@ static struct statx_timestamp now(clockid_t clock)
 static bool later(struct statx_timestamp a, struct statx_timestamp b)
 {
 	return a.tv_sec > b.tv_sec || (a.tv_sec == b.tv_sec && a.tv_nsec > b.tv_nsec);
+}
+
+static struct share_slot *slot_at(const struct copy_share *map, uint32_t i)
+{
+	return &map->slots[i / SLOT_CHUNK][i % SLOT_CHUNK];
 }
 
 struct copy_share *copy_share_new(struct file *dst_dir)
@@ -94,7 +106,8 @@ void copy_share_free(struct copy_share *map)
 {
 	if (!map)
 		return;
-	cr_close(map->pool.file);
+	for (uint32_t i = 1; i < map->slot_count; i++)
+		cr_close(slot_at(map, i)->held);
 	share_tree_free(&map->tree);
 	for (uint32_t i = 0; map->slots && i < map->slot_count; i += SLOT_CHUNK)
 		free(map->slots[i / SLOT_CHUNK]);
@@ -102,6 +115,11 @@ void copy_share_free(struct copy_share *map)
 	pthread_cond_destroy(&map->changed);
 	pthread_mutex_destroy(&map->lock);
 	free(map);
+}
+
+void share_disable(struct share_use *use)
+{
+	atomic_store(&use->map->useless, true);
 }
 
 void share_lost(struct share_use *use, const char *reason, int error)
@@ -116,11 +134,6 @@ void share_lost(struct share_use *use, const char *reason, int error)
 }
 
 /* Files of the destination -------------------------------------------------- */
-
-static struct share_slot *slot_at(const struct copy_share *map, uint32_t i)
-{
-	return &map->slots[i / SLOT_CHUNK][i % SLOT_CHUNK];
-}
 
 static uint32_t *bucket_of(struct copy_share *map, const struct file_handle_bytes *h)
 {
@@ -170,28 +183,51 @@ static uint32_t slot_new(struct copy_share *map, const struct file_handle_bytes 
 	return i;
 }
 
+/*
+ * Opens @file again, to hold it; a descriptor of this machine is all that the
+ * privilege to open handles is wanted for.  Called with the lock held.
+ */
+static struct file *hold(struct copy_share *map, struct file *file,
+			 const struct file_handle_bytes *h)
+{
+	struct file *again = NULL;
+	char path[32];
+
+	if (!map->probed) {
+		map->hold = op_open_handle(map->dir, h, O_RDONLY, &again) == -EPERM;
+		map->probed = true;
+		cr_close(again);
+		again = NULL;
+	}
+	if (!map->hold || map->held >= HELD_MAX)
+		return NULL;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", cr_file_fd(file));
+	if (!cr_openat(map->dir, path, O_RDONLY, 0, &again))
+		map->held++;
+	return again;
+}
+
 uint32_t share_slot(struct share_use *use, struct file *file)
 {
 	struct copy_share *map = use->map;
 	struct file_handle_bytes h;
-	bool is_out = file == use->out;
 	uint32_t i;
 
-	if (is_out && use->slot)
-		return use->slot;
-	if (op_get_handle(file, &h)) {
-		share_lost(use, "the destination gives its files no handles", EOPNOTSUPP);
-		return 0;
-	}
 	pthread_mutex_lock(&map->lock);
-	i = slot_find(map, &h);
-	if (!i)
-		i = slot_new(map, &h);
-	if (i && is_out && !use->slot) {
+	i = use->slot;
+	if (!i && !op_get_handle(file, &h)) {
+		i = slot_find(map, &h);
+		if (!i)
+			i = slot_new(map, &h);
+		if (i && !slot_at(map, i)->held)
+			slot_at(map, i)->held = hold(map, file, &h);
+		if (i)
+			slot_at(map, i)->writers++;
 		use->slot = i;
-		slot_at(map, i)->writers++;
 	}
 	pthread_mutex_unlock(&map->lock);
+	if (!i)
+		share_lost(use, "a file of the destination cannot be remembered", EOPNOTSUPP);
 	return i;
 }
 
@@ -205,29 +241,27 @@ void share_forget(struct share_use *use, uint32_t slot)
 int share_open(struct share_use *use, uint32_t slot, struct file **filep)
 {
 	struct copy_share *map = use->map;
-	struct share_place pool;
 	struct share_slot s;
 
 	pthread_mutex_lock(&map->lock);
 	s = *slot_at(map, slot);
-	pool = map->pool;
 	pthread_mutex_unlock(&map->lock);
-	*filep = pool.file;
-	if (pool.slot == slot)
-		return 0;
-	return s.dead ? -ESTALE : op_open_handle(map->dir, &s.handle, O_RDONLY, filep);
+	*filep = s.held;
+	if (s.dead)
+		return -ESTALE;
+	return s.held ? 0 : op_open_handle(map->dir, &s.handle, O_RDONLY, filep);
 }
 
-void share_close(struct share_use *use, struct file *file)
+void share_close(struct share_use *use, uint32_t slot, struct file *file)
 {
-	struct file *pool = NULL;
+	bool held;
 
 	if (!file)
 		return;
 	pthread_mutex_lock(&use->map->lock);
-	pool = use->map->pool.file;
+	held = slot_at(use->map, slot)->held == file;
 	pthread_mutex_unlock(&use->map->lock);
-	if (file != pool)
+	if (!held)
 		cr_close(file);
 }
 
@@ -278,6 +312,7 @@ static int pool_make(struct share_use *use)
 		map->pool.file = NULL;
 		return -EOPNOTSUPP;
 	}
+	slot_at(map, map->pool.slot)->held = map->pool.file;
 	slot_at(map, map->pool.slot)->writers++;
 	return 0;
 }
@@ -493,7 +528,8 @@ const char *share_begin(struct share_use *use, const struct copy_req *req)
 		return NULL;
 	if (memcmp(out->fsid, map->dir->mnt->fsid, sizeof(out->fsid)))
 		return "the destination is not on the file system whose sharing is kept";
-	if (!req->out->op->clone_range || (atomic_load(&out->lost) & (1u << COPY_CLONE)))
+	if (!req->out->op->clone_range || atomic_load(&map->useless) ||
+	    (atomic_load(&out->lost) & (1u << COPY_CLONE)))
 		return "the destination cannot share blocks";
 	source = source_of(map, in->fsid);
 	if (source == SOURCES_MAX)

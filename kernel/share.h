@@ -66,11 +66,11 @@ void share_drop(struct share_use *use, struct share_claim *claim);
 /* As share_put(), of a range that nobody claimed. */
 void share_add(struct share_use *use, const struct share_range *range, uint32_t slot, uint64_t off);
 
-/* The slot of @file, 0 where it has no handle or there is no room. */
+/* The slot of @file, which is use->out; 0 where it has no handle or there is no room. */
 uint32_t share_slot(struct share_use *use, struct file *file);
 /* Opens the file of a slot to clone from it, to be given back by share_close(). */
 int share_open(struct share_use *use, uint32_t slot, struct file **filep);
-void share_close(struct share_use *use, struct file *file);
+void share_close(struct share_use *use, uint32_t slot, struct file *file);
 /* Whether nobody else has written to the file since. */
 bool share_intact(struct share_use *use, uint32_t slot, struct file *file);
 /* Forgets a file: what was found there has to be copied again. */
@@ -86,6 +86,8 @@ struct share_place {
 /* @len bytes of a file without a name in the destination, which lives as long as the map. */
 int share_pool(struct share_use *use, uint64_t len, struct share_place *place);
 
+/* The destination cannot share blocks at all. */
+void share_disable(struct share_use *use);
 /* Sharing of an extent was lost. */
 void share_lost(struct share_use *use, const char *reason, int error);
 
@@ -103,7 +105,7 @@ static inline void share_end(struct share_use *use)
 {
 }
 
-static inline void share_close(struct share_use *use, struct file *file)
+static inline void share_close(struct share_use *use, uint32_t slot, struct file *file)
 {
 }
 

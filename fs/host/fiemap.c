@@ -5,8 +5,14 @@
 #include <linux/fs.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 
 #include "fs/host/fiemap.h"
+
+/* statfs(2) f_type, of <linux/magic.h> where that has it. */
+#define MAGIC_XFS      0x58465342u
+#define MAGIC_OCFS2    0x7461636fu
+#define MAGIC_BCACHEFS 0xca451a4eu
 
 /* Kernel flags that mean: do not trust the place, read the file instead. */
 #define FIEMAP_NO_PLACE                                                                            \
@@ -100,4 +106,61 @@ int fiemap_read(int fd, const struct fiemap_range *range, struct file_extent *ex
 	if (list.head.fm_mapped_extents < want && at < range->size && put < n)
 		ext[put++] = hole(at, range->size);
 	return (int)put;
+}
+
+static bool any_with(const struct file_extent *ext, int n, uint32_t flags)
+{
+	while (n-- > 0)
+		if (ext[n].flags & flags)
+			return true;
+	return false;
+}
+
+/* XFS may have a second device for data, with addresses of its own: nothing is said of those. */
+static bool on_second_device(const struct file *file)
+{
+	struct fsxattr fsx;
+
+	return ioctl(file->fd, FS_IOC_FSGETXATTR, &fsx) < 0 || (fsx.fsx_xflags & FS_XFLAG_REALTIME);
+}
+
+static void cut_front(struct file_extent *ext, uint64_t pos)
+{
+	if (ext->pos >= pos)
+		return;
+	ext->offset += pos - ext->pos;
+	ext->len -= pos - ext->pos;
+	ext->pos = pos;
+}
+
+/*
+ * Data in memory above preallocated space does not show on XFS, and an extent
+ * that is shared may have some above it: then all is written out first.
+ */
+int host_extents(struct file *file, off_t pos, struct file_extent *ext, unsigned n, unsigned how)
+{
+	struct fiemap_range range = {.pos = (uint64_t)pos};
+	uint32_t magic = file->mnt->magic;
+	struct stat st;
+	int got;
+
+	if (magic != MAGIC_XFS && magic != MAGIC_OCFS2 && magic != MAGIC_BCACHEFS)
+		return -EOPNOTSUPP;
+	if (pos < 0 || !n)
+		return -EINVAL;
+	if (fstat(file->fd, &st) < 0)
+		return -errno;
+	range.size = (uint64_t)st.st_size;
+	got = fiemap_read(file->fd, &range, ext, n);
+	if (any_with(ext, got, EXTENT_SHARED | EXTENT_PREALLOC)) {
+		range.sync = true;
+		got = fiemap_read(file->fd, &range, ext, n);
+	}
+	if (got <= 0)
+		return got;
+	cut_front(&ext[0], range.pos);
+	if (any_with(ext, got, EXTENT_SHARED) && on_second_device(file))
+		for (int i = 0; i < got; i++)
+			ext[i].flags &= ~EXTENT_SHARED;
+	return got;
 }

@@ -7,6 +7,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "fs/host/fiemap.h"
 #include "fs/host/host.h"
 
 const char host_family[] = "host";
@@ -244,7 +245,10 @@ int host_busy(struct file *file)
 	return err;
 }
 
-static const struct file_operations host_file_operations = {HOST_FILE_OPERATIONS};
+static const struct file_operations host_file_operations = {
+	HOST_FILE_OPERATIONS,
+	.extents = host_extents,
+};
 
 const struct fs_type host_fs_type = {
 	.name = "host",

@@ -5,6 +5,7 @@
  */
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -264,7 +265,7 @@ static void *meanwhile_main(void *arg)
 	int fd;
 
 	while (__atomic_load_n(&m->progress->bytes, __ATOMIC_RELAXED) < m->at)
-		;
+		sched_yield();
 	if (m->stop)
 		__atomic_store_n(m->stop, 1, __ATOMIC_RELAXED);
 	if (m->truncate && truncate(m->truncate, (off_t)m->len))

@@ -121,6 +121,7 @@ int toy_make(struct toy *toy, uint64_t size)
 	toy->f.op = &toy_operations;
 	toy->f.fd = -1;
 	toy->f.private = toy;
+	toy->f.fresh = true;
 	pthread_mutex_init(&toy->lock, NULL);
 	return 0;
 }

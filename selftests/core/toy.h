@@ -30,7 +30,7 @@ struct toy {
 	int punch_error; /* 0: punches */
 };
 
-/* A file of @size bytes that are zero nowhere.  Return: 0 or -ENOMEM. */
+/* A file of @size bytes that are zero nowhere, and of nobody else.  Return: 0 or -ENOMEM. */
 int toy_make(struct toy *toy, uint64_t size);
 void toy_free(struct toy *toy);
 

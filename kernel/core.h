@@ -89,6 +89,9 @@ struct segment {
 };
 int segment_next(const struct copy_req *req, struct segment *seg);
 int hole_make(const struct copy_req *req, uint64_t len);
+/* Its two halves: zeros as far as the target goes; the target at least @end long. */
+int hole_inside(const struct copy_req *req, uint64_t len);
+int target_reach(struct file *out, uint64_t end);
 
 /*
  * slice.c: a request in slices of @slice bytes over @jobs workers, each slice by

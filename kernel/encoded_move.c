@@ -71,7 +71,7 @@ int copy_hole(struct worker *w)
 
 		err = hole_make(&rest, len);
 	} else if (!e->sized && out_of(e, w->end) == e->new_size) {
-		err = cr_truncate(e->req->out, (off_t)e->new_size);
+		err = target_reach(e->req->out, e->new_size);
 	}
 	if (err)
 		return err;

@@ -53,10 +53,11 @@ int host_open(struct file *child, const char *name, mode_t mode)
  */
 int host_openat(struct file *dir, const char *name, mode_t mode, struct file *child)
 {
-	const int made = O_CREAT | O_EXCL;
+	const int made = O_CREAT | O_EXCL, flags = child->oflags;
 	int fd = openat(dir->fd, name, child->oflags | O_CLOEXEC, mode);
 
-	if (fd < 0 || (child->oflags & made) != made || strchr(name, '/'))
+	if (fd < 0 || strchr(name, '/') ||
+	    ((flags & made) != made && (flags & O_TMPFILE) != O_TMPFILE))
 		return adopt(child, fd);
 	child->fd = fd;
 	child->fresh = true;

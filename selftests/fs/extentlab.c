@@ -28,7 +28,7 @@ void fill_text(void *buf, size_t len, unsigned seed)
 	char word[16];
 
 	for (size_t at = 0; at < len;) {
-		int n = snprintf(word, sizeof(word), "%u ", next_random(&state) % 50000);
+		int n = snprintf(word, sizeof(word), "word%u-", next_random(&state) % 300);
 		size_t take = MIN((size_t)n, len - at);
 
 		memcpy((char *)buf + at, word, take);

@@ -46,7 +46,6 @@ struct worker {
 	struct copy_result res;
 	uint64_t pos, end; /* what is left of the item in work, in the source */
 	unsigned char *buf;
-	pthread_t thread;
 	struct file *from;  /* file of the destination last cloned from, */
 	uint32_t from_slot; /* and its number in the map */
 };

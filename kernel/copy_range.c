@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "core.h"
+#include "kernel/share.h"
 
 #define OFFLOAD_SLICE ((uint64_t)64 << 20)
 
@@ -336,6 +337,7 @@ int cr_copy_range(const struct copy_req *user, struct copy_result *res)
 	err = copy_check(&req, &lim);
 	if (err || !req.len)
 		return err;
+	share_overwrite(&req);
 	gone = left_out(&req, &lim, res);
 	do {
 		uint64_t before = req.len;

@@ -123,4 +123,10 @@ int op_clone_range(const struct copy_req *req, struct copy_result *res);
 int op_copy_range(const struct copy_req *req, struct copy_result *res);
 int op_extents(struct file *file, off_t pos, struct file_extent *ext, unsigned n, unsigned how);
 
+/* Handles, where the room has them: -EOPNOTSUPP, -EOVERFLOW (too long), -ESTALE (the file is gone).
+ */
+int op_get_handle(struct file *file, struct file_handle_bytes *h);
+int op_open_handle(struct file *at, const struct file_handle_bytes *h, int flags,
+		   struct file **filep);
+
 #endif

@@ -5,8 +5,7 @@
  * O_DIRECT belongs to the open file description, which is the caller's: it is
  * not changed behind his back.  /proc/self/fd/N opens a second description of
  * the same inode instead.  That may be refused (no /proc, a mode that changed
- * since the first open, locks on the file): then the copy goes on with what
- * there is.
+ * since the first open): then the copy goes on with what there is.
  */
 #include <stdio.h>
 #include <sys/uio.h>
@@ -22,17 +21,6 @@
 #define COLD_SAMPLES 8u
 #define KEEP_FLAGS   (O_ACCMODE | O_NOATIME | O_DSYNC | O_SYNC)
 
-/*
- * close(2) of any descriptor of a file drops the record locks of fcntl(2) that
- * the process has on it.  Locks of others look the same from here.
- */
-static bool has_locks(int fd)
-{
-	struct flock lk = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-
-	return !fcntl(fd, F_OFD_GETLK, &lk) && lk.l_type != F_UNLCK;
-}
-
 int twin_open(const struct file *file, bool direct, struct file *twin)
 {
 	char path[sizeof("/proc/self/fd/") + 12];
@@ -41,8 +29,6 @@ int twin_open(const struct file *file, bool direct, struct file *twin)
 	*twin = *file;
 	twin->oflags = direct ? file->oflags | O_DIRECT : file->oflags & ~O_DIRECT;
 	twin->fd = -1;
-	if (file->fd_borrowed && has_locks(file->fd))
-		return -EBUSY;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", file->fd);
 	twin->fd = open(path, direct ? flags | O_DIRECT : flags);
 	return twin->fd < 0 ? -errno : 0;

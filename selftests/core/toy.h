@@ -22,6 +22,8 @@ struct toy {
 	pthread_mutex_t lock;
 	char *data; /* TOY_SIZE bytes, of which size are the file */
 	uint64_t size;
+	uint64_t last_write; /* where the last one ended */
+	unsigned backwards;  /* writes that began before that */
 	unsigned reads, writes, seeks, getattrs, allocates, truncates;
 	const struct toy_seek *script;
 	unsigned script_len;

@@ -171,7 +171,7 @@ $(O)/$(1): $(O)/$(1).o $(addprefix $(O)/,$($(1)-objs) selftests/fixture.o) $(cal
 endef
 $(foreach t,$(test-programs),$(eval $(call test_rule,$(t))))
 
-$(O)/selftests/%.o: ALL_CFLAGS += -I$(KSELFTEST)
+$(O)/selftests/%.o: ALL_CFLAGS += -I$(KSELFTEST) -Iselftests
 
 .PHONY: check check-threaded
 tests: $(addprefix $(O)/,$(test-programs))

@@ -94,6 +94,9 @@ struct file_operations {
 	int (*fileattr_set)(struct file *, const struct fileattr *);
 
 	int (*openat)(struct file *dir, const char *name, mode_t mode, struct file *child);
+	/* Bytes that are not used are zero; open_handle takes any file on the file system. */
+	int (*get_handle)(struct file *, struct file_handle_bytes *);
+	int (*open_handle)(struct file *at, const struct file_handle_bytes *, struct file *child);
 	ssize_t (*readdir)(struct file *, struct dirbuf *);
 	int (*mkdir)(struct file *, const char *, mode_t);
 	int (*mknod)(struct file *, const char *, mode_t, dev_t);

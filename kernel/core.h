@@ -89,6 +89,9 @@ struct segment {
 };
 int segment_next(const struct copy_req *req, struct segment *seg);
 int hole_make(const struct copy_req *req, uint64_t len);
+/* Its two halves: zeros as far as the target goes; the target at least @end long. */
+int hole_inside(const struct copy_req *req, uint64_t len);
+int target_reach(struct file *out, uint64_t end);
 
 /*
  * slice.c: a request in slices of @slice bytes over @jobs workers, each slice by
@@ -119,5 +122,11 @@ int op_busy(struct file *file);
 int op_clone_range(const struct copy_req *req, struct copy_result *res);
 int op_copy_range(const struct copy_req *req, struct copy_result *res);
 int op_extents(struct file *file, off_t pos, struct file_extent *ext, unsigned n, unsigned how);
+
+/* Handles, where the room has them: -EOPNOTSUPP, -EOVERFLOW (too long), -ESTALE (the file is gone).
+ */
+int op_get_handle(struct file *file, struct file_handle_bytes *h);
+int op_open_handle(struct file *at, const struct file_handle_bytes *h, int flags,
+		   struct file **filep);
 
 #endif

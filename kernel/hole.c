@@ -93,30 +93,58 @@ int hole_punch(struct file *out, off_t pos, uint64_t len)
 	return err ? zeros_write(out, pos, len) : 0;
 }
 
-/*
- * The file must not have writers beyond this range meanwhile: there is no way
- * to extend a file that cannot shorten it when two do so at once.
- */
-int hole_make(const struct copy_req *req, uint64_t len)
+int hole_inside(const struct copy_req *req, uint64_t len)
 {
-	uint64_t pos = (uint64_t)req->pos_out, end = pos + len, inside = 0, size;
+	uint64_t pos = (uint64_t)req->pos_out, size;
 	int err;
 
-	if (!len)
-		return 0;
 	if (len > (uint64_t)INT64_MAX - pos)
 		return -EFBIG;
 	err = size_of(req->out, &size);
-	if (err)
+	if (err || pos >= size)
 		return err;
-	if (pos < size) {
-		inside = MIN(len, size - pos);
-		err = hole_punch(req->out, req->pos_out, inside);
-	}
-	if (err || end <= size)
+	return hole_punch(req->out, req->pos_out, MIN(len, size - pos));
+}
+
+/*
+ * A block at the end of the file holds its size up; where that is a whole block
+ * of ours it is given back.  Whatever the reason it cannot be had, a zero as
+ * the last byte says whether it is a real one.
+ */
+static int reach_by_block(struct file *out, uint64_t size, uint64_t end)
+{
+	uint64_t block = out->mnt->block_size;
+	size_t done;
+
+	if (cr_allocate(out, 0, (off_t)end - 1, 1))
+		return full_write(out, "", 1, (off_t)end - 1, &done);
+	if (end % block == 0 && size <= end - block)
+		cr_allocate(out, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)(end - block),
+			    (off_t)block);
+	return 0;
+}
+
+/*
+ * ftruncate(2) to @end would shorten a file that another copy, of a range behind
+ * this one, has extended since the look at its size.  So it is for files that
+ * nobody else has, and those that cannot be extended by a byte (O_DIRECT).
+ */
+int target_reach(struct file *out, uint64_t end)
+{
+	uint64_t size;
+	int err = size_of(out, &size);
+
+	if (err || size >= end)
 		return err;
-	err = cr_truncate(req->out, (off_t)end);
-	if (err == -EOPNOTSUPP)
-		err = zeros_write(req->out, (off_t)(pos + inside), len - inside);
-	return err;
+	err = out->fresh ? -EINVAL : reach_by_block(out, size, end);
+	if (err == -EINVAL)
+		err = cr_truncate(out, (off_t)end);
+	return err == -EOPNOTSUPP ? zeros_write(out, (off_t)size, end - size) : err;
+}
+
+int hole_make(const struct copy_req *req, uint64_t len)
+{
+	int err = len ? hole_inside(req, len) : 0;
+
+	return err || !len ? err : target_reach(req->out, (uint64_t)req->pos_out + len);
 }

@@ -44,6 +44,9 @@ int size_of(struct file *file, uint64_t *size);
 unsigned workers_default(void);
 void workers_run(unsigned n, void (*fn)(void *arg), void *arg);
 
+/* Run @fn on a thread with a table of descriptors of its own; false: it did not run. */
+bool workers_apart(void (*fn)(void *arg), void *arg);
+
 /* A piece of data on its way through one buffer. */
 struct chunk {
 	uint64_t at;	/* from the start of the request */

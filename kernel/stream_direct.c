@@ -28,6 +28,7 @@ int twin_open(const struct file *file, bool direct, struct file *twin)
 
 	*twin = *file;
 	twin->oflags = direct ? file->oflags | O_DIRECT : file->oflags & ~O_DIRECT;
+	twin->fd = -1;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", file->fd);
 	twin->fd = open(path, direct ? flags | O_DIRECT : flags);
 	return twin->fd < 0 ? -errno : 0;

@@ -7,6 +7,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "fs/host/fiemap.h"
 #include "fs/host/host.h"
 
 const char host_family[] = "host";
@@ -52,10 +53,11 @@ int host_open(struct file *child, const char *name, mode_t mode)
  */
 int host_openat(struct file *dir, const char *name, mode_t mode, struct file *child)
 {
-	const int made = O_CREAT | O_EXCL;
+	const int made = O_CREAT | O_EXCL, flags = child->oflags;
 	int fd = openat(dir->fd, name, child->oflags | O_CLOEXEC, mode);
 
-	if (fd < 0 || (child->oflags & made) != made || strchr(name, '/'))
+	if (fd < 0 || strchr(name, '/') ||
+	    ((flags & made) != made && (flags & O_TMPFILE) != O_TMPFILE))
 		return adopt(child, fd);
 	child->fd = fd;
 	child->fresh = true;
@@ -81,6 +83,36 @@ int host_open_fd(struct file *child, int fd)
 	if (err)
 		child->fd = -1;
 	return err;
+}
+
+/* Needs no privilege; opening by it needs CAP_DAC_READ_SEARCH. */
+int host_get_handle(struct file *file, struct file_handle_bytes *h)
+{
+	union {
+		struct file_handle head;
+		unsigned char room[sizeof(struct file_handle) + sizeof(h->bytes)];
+	} fh = {.head = {.handle_bytes = sizeof(h->bytes)}};
+	int mount_id;
+
+	if (name_to_handle_at(file->fd, "", &fh.head, &mount_id, AT_EMPTY_PATH) < 0)
+		return -errno;
+	if (fh.head.handle_bytes > sizeof(h->bytes))
+		return -EOVERFLOW;
+	h->type = fh.head.handle_type;
+	h->len = (uint8_t)fh.head.handle_bytes;
+	memcpy(h->bytes, fh.head.f_handle, h->len);
+	return 0;
+}
+
+int host_open_handle(struct file *at, const struct file_handle_bytes *h, struct file *child)
+{
+	union {
+		struct file_handle head;
+		unsigned char room[sizeof(struct file_handle) + sizeof(h->bytes)];
+	} fh = {.head = {.handle_bytes = h->len, .handle_type = h->type}};
+
+	memcpy(fh.head.f_handle, h->bytes, h->len);
+	return adopt(child, open_by_handle_at(at->fd, &fh.head, child->oflags | O_CLOEXEC));
 }
 
 int host_release(struct file *file)
@@ -214,7 +246,10 @@ int host_busy(struct file *file)
 	return err;
 }
 
-static const struct file_operations host_file_operations = {HOST_FILE_OPERATIONS};
+static const struct file_operations host_file_operations = {
+	HOST_FILE_OPERATIONS,
+	.extents = host_extents,
+};
 
 const struct fs_type host_fs_type = {
 	.name = "host",

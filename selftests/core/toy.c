@@ -38,6 +38,8 @@ static ssize_t toy_write(struct file *file, const void *buf, size_t len, off_t p
 		len = TOY_SIZE - at;
 	pthread_mutex_lock(&toy->lock);
 	memcpy(toy->data + at, buf, len);
+	toy->backwards += at < toy->last_write;
+	toy->last_write = at + len;
 	if (toy->size < at + len)
 		toy->size = at + len;
 	pthread_mutex_unlock(&toy->lock);
@@ -119,6 +121,7 @@ int toy_make(struct toy *toy, uint64_t size)
 	toy->f.op = &toy_operations;
 	toy->f.fd = -1;
 	toy->f.private = toy;
+	toy->f.fresh = true;
 	pthread_mutex_init(&toy->lock, NULL);
 	return 0;
 }

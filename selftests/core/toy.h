@@ -22,13 +22,15 @@ struct toy {
 	pthread_mutex_t lock;
 	char *data; /* TOY_SIZE bytes, of which size are the file */
 	uint64_t size;
+	uint64_t last_write; /* where the last one ended */
+	unsigned backwards;  /* writes that began before that */
 	unsigned reads, writes, seeks, getattrs, allocates, truncates;
 	const struct toy_seek *script;
 	unsigned script_len;
 	int punch_error; /* 0: punches */
 };
 
-/* A file of @size bytes that are zero nowhere.  Return: 0 or -ENOMEM. */
+/* A file of @size bytes that are zero nowhere, and of nobody else.  Return: 0 or -ENOMEM. */
 int toy_make(struct toy *toy, uint64_t size);
 void toy_free(struct toy *toy);
 

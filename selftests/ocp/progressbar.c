@@ -133,7 +133,7 @@ TEST_F(bar, ends_with_an_empty_line)
 		SKIP(return, "there is nothing to erase in a pipe");
 	self->o.progress = WHEN_ALWAYS;
 	p = progress_new(&self->o, 1);
-	EXPECT_TRUE(WAIT_FOR("0 files"));
+	EXPECT_TRUE(WAIT_FOR("0 bytes"));
 	progress_free(p);
 	TAKE();
 	ASSERT_GE(self->len, 4u);
@@ -177,7 +177,7 @@ TEST_F(bar, is_silent_for_two_seconds_by_default)
 	pause_ms(1500);
 	TAKE();
 	EXPECT_EQ(0u, self->len);
-	EXPECT_TRUE(WAIT_FOR("0 files"));
+	EXPECT_TRUE(WAIT_FOR("0 bytes"));
 	progress_free(p);
 }
 
@@ -204,7 +204,7 @@ TEST_F(bar, stays_away_while_hidden)
 
 	self->o.progress = WHEN_ALWAYS;
 	p = progress_new(&self->o, 1);
-	EXPECT_TRUE(WAIT_FOR("0 files"));
+	EXPECT_TRUE(WAIT_FOR("0 bytes"));
 	progress_hide(p);
 	pause_ms(20);
 	TAKE();

@@ -55,6 +55,28 @@ TEST(a_length_may_hold_any_byte)
 	free(q);
 }
 
+TEST(plain_names_stay_as_they_are_where_that_is_enough)
+{
+	static const struct {
+		const char *name, *text;
+	} needed[] = {
+		{"a/b-c.d", "a/b-c.d"}, {"a b", "'a b'"},
+		{"a:b", "'a:b'"},	{"", "''"},
+		{"it's", "\"it's\""},	{"~a", "'~a'"},
+		{"a~", "a~"},		{"{", "'{'"},
+		{"{a}", "{a}"},		{"a=b", "'a=b'"},
+		{"a\n", "'a'$'\\n'"},	{"@%+,]_", "@%+,]_"},
+	};
+
+	setlocale(LC_ALL, "C");
+	for (unsigned i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
+		char *q = quote_needed(needed[i].name);
+
+		EXPECT_STREQ(needed[i].text, q);
+		free(q);
+	}
+}
+
 /* What ls says about @name in this folder; it asks for a name of its own to be there. */
 static bool ask_ls(const char *name, const char *locale, char *line, size_t size)
 {

@@ -124,7 +124,10 @@ size_t bar_line(const struct bar *bar, unsigned columns, char *text, size_t size
 			  columns < 100 ? CELLS / 2 : CELLS);
 		put(&out, "%s of %s", size_text(bar->done, a), size_text(bar->total, b));
 	} else {
-		put(&out, "%s  %" PRIu64 " files", size_text(bar->done, a), bar->files);
+		put(&out, "%s", size_text(bar->done, a));
+		if (bar->files)
+			put(&out, "  %" PRIu64 " %s", bar->files,
+			    bar->files == 1 ? "file" : "files");
 	}
 	if (bar->rate)
 		put(&out, " %s/s", size_text(bar->rate, a));

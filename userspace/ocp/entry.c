@@ -274,6 +274,19 @@ static bool dir_refused(struct worker *w, struct item *it)
 	return before;
 }
 
+static bool given_twice(struct worker *w, struct item *it)
+{
+	char *src;
+
+	if (!it->operand || w->ocp->o->nsources < 2 ||
+	    !operands_seen_source(w->ocp->operands, cr_file_id(it->dir->src), it->name))
+		return false;
+	src = path_src(it->dir->node, it->name);
+	report_warn(w->ocp->report, 0, MSG_TWICE, src, NULL);
+	free(src);
+	return true;
+}
+
 /* item_copy - copy one name; a directory is only made and left in it->child */
 void item_copy(struct worker *w, struct item *it)
 {
@@ -285,19 +298,14 @@ void item_copy(struct worker *w, struct item *it)
 		return;
 	}
 	dir = S_ISDIR(it->src.stx_mode);
-	if (dir && it->type != DT_DIR && !it->operand && w->ocp->o->recursive) {
+	if (dir && !it->alone && !it->operand && w->ocp->o->recursive) {
 		walk_later(w, it);
 		return;
 	}
 	if (dir && dir_refused(w, it))
 		return;
-	if (it->twice && !dir) {
-		char *src = path_src(it->dir->node, it->name);
-
-		report_warn(w->ocp->report, 0, MSG_TWICE, src, NULL);
-		free(src);
+	if (!dir && given_twice(w, it))
 		return;
-	}
 	switch (target_settle(w, it)) {
 	case TARGET_GO:
 		err = dir ? walk_enter(w, it) : item_make(w, it);

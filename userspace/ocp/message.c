@@ -55,7 +55,7 @@ static const struct message messages[MSG_COUNT] = {
 	[MSG_DANGLING] = {"check", "not writing through dangling symlink %1"},
 	[MSG_CYCLE] = {"check", "cannot copy cyclic symbolic link %1"},
 	[MSG_RELATIVE_SYMLINK] = {"symlink",
-				  "%1: can make relative symbolic links only in current directory"},
+				  "%3: can make relative symbolic links only in current directory"},
 	[MSG_REPLACED] = {"check", "skipping file %1, as it was replaced while being copied"},
 	[MSG_UNKNOWN_TYPE] = {"check", "%1 has unknown file type"},
 	[MSG_NOT_REPLACING] = {"check", "not replacing %1"},
@@ -72,7 +72,8 @@ const struct message *message_of(enum ocp_msg msg)
 
 char *message_text(enum ocp_msg msg, const char *path, const char *path2)
 {
-	char *quoted[2] = {path ? quote_name(path) : NULL, path2 ? quote_name(path2) : NULL};
+	char *quoted[3] = {path ? quote_name(path) : NULL, path2 ? quote_name(path2) : NULL,
+			   path ? quote_needed(path) : NULL};
 	const char *at = message_of(msg)->text, *fill;
 	char *text = NULL;
 	size_t size;
@@ -92,5 +93,6 @@ char *message_text(enum ocp_msg msg, const char *path, const char *path2)
 	}
 	free(quoted[0]);
 	free(quoted[1]);
+	free(quoted[2]);
 	return text;
 }

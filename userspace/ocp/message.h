@@ -7,7 +7,8 @@
 
 struct message {
 	const char *operation; /* as --json names it */
-	const char *text;      /* %1 and %2 are the quoted paths */
+	const char *
+		text; /* %1 and %2 are the paths, %3 the first where only what needs it is quoted */
 };
 
 const struct message *message_of(enum ocp_msg msg);

@@ -98,7 +98,7 @@ struct item {
 	const char *dname;  /* below dir->dst */
 	unsigned char type; /* DT_* where readdir knew it */
 	bool operand;	    /* it stands on the command line */
-	bool twice;	    /* so does the same name before it */
+	bool alone;	    /* a task of its own: a directory may be entered */
 	bool clash;	    /* an earlier operand has the same destination */
 	bool fresh;	    /* nothing stands at dname */
 	bool through;	    /* a symbolic link stands there, and dst is what it points to */
@@ -211,7 +211,7 @@ void links_done(struct links *links, const struct statx *stx, struct node *node,
 /* operand.c: what the command line has made so far */
 struct operands *operands_new(void);
 void operands_free(struct operands *ops);
-bool operands_seen_source(struct operands *ops, const char *name);
+bool operands_seen_source(struct operands *ops, const struct file_id *dir, const char *name);
 bool operands_seen_target(struct operands *ops, const char *name);
 void operands_made(struct operands *ops, const char *name, const struct statx *stx);
 bool operands_is_made(struct operands *ops, const char *name, const struct statx *stx);

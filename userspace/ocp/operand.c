@@ -23,7 +23,7 @@ struct memos {
 
 struct operands {
 	pthread_mutex_t lock;
-	struct memos sources; /* names given so far */
+	struct memos sources; /* files given so far, by their directory's inode */
 	struct memos targets; /* and where they go */
 	struct memos made;    /* what stands there now */
 	struct memos dirs;    /* source directories, name: their destination */
@@ -113,27 +113,32 @@ static struct memo *find_ino(const struct memos *m, uint64_t dev, uint64_t ino)
 	return memo;
 }
 
-static bool seen(struct operands *ops, struct memos *m, const char *name)
+/* operands_seen_target - whether such a destination was given before; it is now */
+bool operands_seen_target(struct operands *ops, const char *name)
 {
 	bool found;
 
 	pthread_mutex_lock(&ops->lock);
-	found = find_name(m, name, NULL);
+	found = find_name(&ops->targets, name, NULL);
 	if (!found)
-		remember(m, slot_of_name(name), &(struct memo){0}, name);
+		remember(&ops->targets, slot_of_name(name), &(struct memo){0}, name);
 	pthread_mutex_unlock(&ops->lock);
 	return found;
 }
 
-/* Whether such a source, or destination, was given before; it is now. */
-bool operands_seen_source(struct operands *ops, const char *name)
+/* operands_seen_source - the same for entry @name of directory @dir, however it was spelt */
+bool operands_seen_source(struct operands *ops, const struct file_id *dir, const char *name)
 {
-	return seen(ops, &ops->sources, name);
-}
+	struct memo what = {.dev = dir->dev, .ino = dir->ino}, *memo;
 
-bool operands_seen_target(struct operands *ops, const char *name)
-{
-	return seen(ops, &ops->targets, name);
+	pthread_mutex_lock(&ops->lock);
+	memo = ops->sources.table[slot_of_name(name)];
+	while (memo && (memo->ino != what.ino || memo->dev != what.dev || strcmp(memo->name, name)))
+		memo = memo->next;
+	if (!memo)
+		remember(&ops->sources, slot_of_name(name), &what, name);
+	pthread_mutex_unlock(&ops->lock);
+	return memo;
 }
 
 void operands_made(struct operands *ops, const char *name, const struct statx *stx)

@@ -124,7 +124,7 @@ static void root_drop(struct plan *p)
 static struct dir *root_for(struct plan *p, const char *source, const char *dest)
 {
 	char *src = dup_n(source, dir_len(source)), *dst;
-	int err = -ENOMEM;
+	int err = -ENOENT;
 
 	if (p->target) {
 		size_t n = strlen(p->target);
@@ -139,7 +139,7 @@ static struct dir *root_for(struct plan *p, const char *source, const char *dest
 		goto out;
 	root_drop(p);
 	if (src && dst)
-		p->root = root_new(p, src, dst, &err);
+		p->root = !p->target && !*dest ? NULL : root_new(p, src, dst, &err);
 	if (!p->root && err)
 		no_target(p, source, p->target ? p->target : dest, err);
 out:
@@ -298,10 +298,8 @@ static void operand(struct plan *p, const char *source)
 		return;
 	}
 	it.dname = *dname ? dname : ".";
-	if (o->nsources > 1) {
-		it.twice = operands_seen_source(p->ocp->operands, source);
+	if (o->nsources > 1)
 		it.clash = operands_seen_target(p->ocp->operands, it.dname);
-	}
 	if (it.clash)
 		pool_drain(p->ocp->pool, p->w);
 	operand_start(p, &it);
@@ -319,7 +317,7 @@ static bool find_target(struct plan *p, bool *failed)
 	*failed = false;
 	if (!o->target && o->no_target_dir)
 		return false;
-	err = open_dir(p->ocp, name, &file);
+	err = cr_open(p->ocp->ns, name, O_PATH | O_DIRECTORY | O_CLOEXEC, 0, &file);
 	if (!err) {
 		cr_close(file);
 		p->target = name;

@@ -21,9 +21,12 @@
 #define SCRATCH_BYTES (256u << 10)
 #define ENTRIES_MAX   10000u /* of A, in search of a file with content */
 
+#define TYPE_MAX 32
+
 struct ends {
 	struct cr_ns *ns;
 	struct file *in, *out;
+	char in_type[TYPE_MAX], out_type[TYPE_MAX]; /* file systems, for people */
 };
 
 static int complain(int err, enum ocp_msg msg, const char *path, const char *path2)
@@ -34,6 +37,34 @@ static int complain(int err, enum ocp_msg msg, const char *path, const char *pat
 		strerror(abs(err)));
 	free(text);
 	return EXIT_FAILURE;
+}
+
+/*
+ * "ext4" and not "host": from /proc/self/mountinfo, where the type follows the
+ * first " - ".  The room's own name where there is no such mount.
+ */
+static void type_of_mount(struct file *file, char type[TYPE_MAX])
+{
+	FILE *mounts = fopen("/proc/self/mountinfo", "re");
+	char *line = NULL, *at;
+	struct statx stx;
+	size_t size = 0;
+
+	snprintf(type, TYPE_MAX, "%s", cr_file_room(file));
+	if (mounts && cr_file_fd(file) >= 0 &&
+	    !statx(cr_file_fd(file), "", AT_EMPTY_PATH, STATX_MNT_ID, &stx) &&
+	    (stx.stx_mask & STATX_MNT_ID))
+		while (getline(&line, &size, mounts) > 0) {
+			if (strtoull(line, NULL, 10) != stx.stx_mnt_id)
+				continue;
+			at = strstr(line, " - ");
+			if (at)
+				snprintf(type, TYPE_MAX, "%.*s", (int)strcspn(at + 3, " "), at + 3);
+			break;
+		}
+	free(line);
+	if (mounts)
+		fclose(mounts);
 }
 
 /* A new file in directory @dir: without a name, or where that is unknown unlinked at once. */
@@ -165,6 +196,8 @@ static int open_ends(struct ends *e, const struct ocp_opts *o)
 	err = open_target(e->ns, o->dest, &e->out);
 	if (err)
 		return complain(err, MSG_CREATE, o->dest, NULL);
+	type_of_mount(e->in, e->in_type);
+	type_of_mount(e->out, e->out_type);
 	return EXIT_SUCCESS;
 }
 
@@ -202,8 +235,7 @@ static void print_text(const struct ocp_opts *o, const struct ends *e,
 {
 	char *a = quote_name(o->sources[0]), *b = quote_name(o->dest);
 
-	printf("%s (%s) -> %s (%s)\n", a ? a : "", cr_file_room(e->in), b ? b : "",
-	       cr_file_room(e->out));
+	printf("%s (%s) -> %s (%s)\n", a ? a : "", e->in_type, b ? b : "", e->out_type);
 	for (unsigned s = 0; s < COPY_STRATEGIES; s++) {
 		const char *no = answer(o, res, s);
 
@@ -222,9 +254,9 @@ static void print_json(FILE *out, const struct ocp_opts *o, const struct ends *e
 
 	json_begin(&j, NULL, '{');
 	json_path(&j, "source", o->sources[0]);
-	json_string(&j, "source_room", cr_file_room(e->in));
+	json_string(&j, "source_type", e->in_type);
 	json_path(&j, "destination", o->dest);
-	json_string(&j, "destination_room", cr_file_room(e->out));
+	json_string(&j, "destination_type", e->out_type);
 	if (first)
 		json_string(&j, "best", first);
 	json_begin(&j, "strategies", '{');

@@ -94,8 +94,7 @@ static void erase(struct progress *p)
 struct current {
 	char name[256];
 	uint64_t size, bytes, sum;
-	unsigned strategy;
-	bool any;
+	unsigned strategy, busy;
 };
 
 static void look_at_slots(struct progress *p, struct current *c)
@@ -109,8 +108,7 @@ static void look_at_slots(struct progress *p, struct current *c)
 		pthread_mutex_lock(&s->lock);
 		bytes = __atomic_load_n(&s->now.bytes, __ATOMIC_RELAXED);
 		c->sum += bytes;
-		if (s->busy && (!c->any || s->size > c->size)) {
-			c->any = true;
+		if (s->busy && (!c->busy++ || s->size > c->size)) {
 			c->size = s->size;
 			c->bytes = bytes;
 			c->strategy = __atomic_load_n(&s->now.strategy, __ATOMIC_RELAXED);
@@ -152,8 +150,11 @@ static void fill_bar(struct progress *p, struct bar *bar, struct current *c)
 	bar->files = __atomic_load_n(&p->files, __ATOMIC_RELAXED);
 	if (__atomic_load_n(&p->found_all, __ATOMIC_ACQUIRE))
 		bar->total = found > begun ? found : begun;
-	if (!c->any)
+	if (!c->busy)
 		return;
+	/* One large file so far, as when a single one is copied. */
+	if (!bar->total && !bar->files && c->busy == 1 && c->size >= BIG_FILE)
+		bar->total = c->size;
 	bar->name = c->name;
 	if (c->bytes && copy_strategy_name(c->strategy))
 		bar->strategy = copy_strategy_name(c->strategy);

@@ -139,3 +139,25 @@ char *quote_name(const char *name)
 {
 	return quote_name_n(name, strlen(name));
 }
+
+/* Nothing in it means anything to a shell, nor ends the name in "NAME: message". */
+static bool plain(const char *name)
+{
+	mbstate_t state = {0};
+	size_t len = strlen(name), i, n;
+	bool show;
+
+	for (i = 0; i < len; i += n) {
+		n = character(name, len, i, &state, &show);
+		if (!show || strchr(" !\"$&'()*:;<=>?[\\^`|", name[i]))
+			return false;
+	}
+	if (strchr("{}", *name) && len == 1)
+		return false;
+	return len && !strchr("#~", *name);
+}
+
+char *quote_needed(const char *name)
+{
+	return plain(name) ? strdup(name) : quote_name(name);
+}

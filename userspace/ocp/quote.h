@@ -17,4 +17,8 @@ char *quote_name(const char *name);
 /** quote_name_n - the same for the first @len bytes, which may hold NULs */
 char *quote_name_n(const char *name, size_t len);
 
+/** quote_needed - as quote_name(), but a name a shell would take as it is stays so; no colons in it
+ */
+char *quote_needed(const char *name);
+
 #endif

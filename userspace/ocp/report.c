@@ -150,9 +150,17 @@ static void line(struct report *r, const char *word, const char *src, const char
 
 void report_verbose(struct report *r, const char *src, const char *dst)
 {
-	/* --explain names the file itself, with its strategies. */
 	if (r->o->verbose)
 		line(r, "", src, dst);
+}
+
+void report_verbose_parent(struct report *r, const char *src, const char *dst)
+{
+	if (!r->o->verbose)
+		return;
+	talk_begin(r);
+	fprintf(r->lines, "%s -> %s\n", src, dst);
+	talk_end(r);
 }
 
 void report_removed(struct report *r, const char *dst)

@@ -116,6 +116,9 @@ void report_made(struct report *r, enum report_kind kind);
 /** report_verbose - with -v: 'src' -> 'dst'; call it before the work, as cp does */
 void report_verbose(struct report *r, const char *src, const char *dst);
 
+/** report_verbose_parent - the same for a directory that --parents made: cp quotes nothing there */
+void report_verbose_parent(struct report *r, const char *src, const char *dst);
+
 /** report_removed - with -v: removed 'dst' */
 void report_removed(struct report *r, const char *dst);
 

@@ -70,9 +70,10 @@ static void files_task(struct worker *w, struct task *task)
 static struct dir *subdir_enter(struct worker *w, struct names *names)
 {
 	struct dir *d = names->dir;
-	struct item it = {.dir = d, .type = DT_DIR, .fresh = d->made};
+	struct item it = {.dir = d, .fresh = d->made, .alone = true};
 	int err = ocp_stopped(w->ocp) ? -EINTR : dir_hold(w->ocp, d);
 
+	it.type = (unsigned char)names->data[0];
 	it.name = it.dname = names->data + 1;
 	if (!err) {
 		item_copy(w, &it);
@@ -407,7 +408,7 @@ void walk_later(struct worker *w, struct item *it)
 
 	if (!names)
 		return;
-	names_add(names, it->name, DT_DIR);
+	names_add(names, it->name, it->type);
 	dir_pend(w->ocp, it->dir);
 	pool_push(w->ocp->pool, &names->task);
 }

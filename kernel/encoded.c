@@ -66,8 +66,6 @@ const char *why_not_encoded(const struct encoder *e, const struct file_extent *e
 	return NULL;
 }
 
-enum way { WAY_HOLE, WAY_PLAIN, WAY_ENCODED, WAY_SHARED };
-
 /* How an extent goes, as far as the plan can tell, and why not a better way. */
 static enum way way_of(const struct encoder *e, const struct file_extent *ext, const char **why)
 {
@@ -197,7 +195,7 @@ static bool next_locked(struct encoder *e, struct item *item, enum way *way)
 	return true;
 }
 
-static bool next_item(struct encoder *e, struct item *item, enum way *way)
+bool next_item(struct encoder *e, struct item *item, enum way *way)
 {
 	bool more;
 
@@ -208,7 +206,7 @@ static bool next_item(struct encoder *e, struct item *item, enum way *way)
 }
 
 /* A worker stopped at @pos: everything after it is undone. */
-static void broke_at(struct encoder *e, uint64_t pos, int err)
+void broke_at(struct encoder *e, uint64_t pos, int err)
 {
 	pthread_mutex_lock(&e->lock);
 	if (pos < e->broken) {
@@ -220,7 +218,7 @@ static void broke_at(struct encoder *e, uint64_t pos, int err)
 	pthread_mutex_unlock(&e->lock);
 }
 
-static int copy_item(struct worker *w, const struct item *item, enum way way)
+int copy_item(struct worker *w, const struct item *item, enum way way)
 {
 	const struct file_extent *ext = &item->ext[0], *last = &item->ext[item->n - 1];
 
@@ -255,7 +253,7 @@ static void work(struct worker *w, bool until_proved)
 	}
 }
 
-static void worker_end(struct worker *w)
+void worker_end(struct worker *w)
 {
 	share_close(&w->e->share, w->from_slot, w->from);
 	free(w->buf);
@@ -304,7 +302,9 @@ static void work_together(struct encoder *e, struct copy_result *sum)
 		if (!e->sized)
 			jobs = 1;
 	}
-	workers_run(jobs, team_work, &team);
+	if (jobs > 1)
+		uring_work(e, sum);
+	workers_run(e->next < e->end ? jobs : 0, team_work, &team);
 	for (unsigned i = 0; i < atomic_load(&team.taken); i++) {
 		copy_result_add(sum, &team.w[i].res);
 		worker_end(&team.w[i]);

@@ -132,7 +132,7 @@ $(O)/$(SONAME): $(core_objs) lib/libcopy_range.map
 		-Wl,--version-script=lib/libcopy_range.map -o $@ $(core_objs) $(ALL_LDFLAGS) $(EXT_LIBS)
 ifneq ($(SAN),)
 # A sanitizer's runtime lives in the program, so its symbols stay open here.
-$(O)/$(SONAME): ALL_LDFLAGS += -Wl,-z,nodefs
+$(O)/$(SONAME): ALL_LDFLAGS += -Wl,-z,undefs
 endif
 
 # One object with every hidden symbol made local: a static archive that cannot

@@ -132,7 +132,7 @@ $(O)/$(SONAME): $(core_objs) lib/libcopy_range.map
 		-Wl,--version-script=lib/libcopy_range.map -o $@ $(core_objs) $(ALL_LDFLAGS) $(EXT_LIBS)
 ifneq ($(SAN),)
 # A sanitizer's runtime lives in the program, so its symbols stay open here.
-$(O)/$(SONAME): ALL_LDFLAGS += -Wl,-z,nodefs
+$(O)/$(SONAME): ALL_LDFLAGS += -Wl,-z,undefs
 endif
 
 # One object with every hidden symbol made local: a static archive that cannot
@@ -172,7 +172,7 @@ $(O)/$(1): $(O)/$(1).o $(addprefix $(O)/,$($(1)-objs) selftests/fixture.o) $(cal
 endef
 $(foreach t,$(test-programs),$(eval $(call test_rule,$(t))))
 
-$(O)/selftests/%.o: ALL_CFLAGS += -I$(KSELFTEST)
+$(O)/selftests/%.o: ALL_CFLAGS += -I$(KSELFTEST) -Iselftests
 
 .PHONY: check check-threaded
 tests: $(addprefix $(O)/,$(test-programs))

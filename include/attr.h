@@ -35,6 +35,13 @@ struct fileattr {
 	uint32_t flags;
 };
 
+/* A name that stays a file's however it is renamed, as name_to_handle_at(2) gives it. */
+struct file_handle_bytes {
+	int32_t type;
+	uint8_t len;
+	uint8_t bytes[27];
+};
+
 /* One name of a directory; entries lie one after the other in a dirbuf. */
 struct dirent_view {
 	uint64_t ino;

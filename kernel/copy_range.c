@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "core.h"
+#include "kernel/share.h"
 
 #define OFFLOAD_SLICE ((uint64_t)64 << 20)
 
@@ -50,36 +51,64 @@ static int offload_possible(const struct copy_req *req, struct copy_result *res)
 	return op_copy_range(&none, res);
 }
 
-/* Data by the storage's own copy, slice by slice; holes are made here, because such copies fill
- * them. */
+/* The hole of @gap bytes behind the copied part is part of the copy too. */
+static int offload_gap(const struct copy_req *req, struct copy_result *res, uint64_t gap)
+{
+	int err = target_reach(req->out, (uint64_t)req->pos_out + res->bytes + gap);
+
+	if (!err)
+		copy_account_hole(req, res, COPY_OFFLOAD, gap);
+	return err;
+}
+
+/* A run of data behind a hole, which the target reaches over when something is copied. */
+static int offload_data(const struct copy_req *req, struct copy_result *res, uint64_t *gap,
+			uint64_t len)
+{
+	struct copy_req rest = copy_rest(req, res->bytes + *gap, len);
+	struct copy_result part = {0};
+	int err = slices_run(&rest, &part, OFFLOAD_SLICE, offload_slice);
+
+	if (part.bytes && *gap) {
+		copy_account_hole(req, res, COPY_OFFLOAD, *gap);
+		*gap = 0;
+	}
+	copy_result_add(res, &part);
+	return err;
+}
+
+/*
+ * Data by the storage's own copy, slice by slice; holes are made here, because
+ * such copies fill them.  A hole beyond the end of the target needs nothing
+ * while data follows.
+ */
 static int offload_copy(const struct copy_req *req, struct copy_result *res)
 {
-	while (res->bytes < req->len && !copy_stopped(req)) {
-		struct copy_req rest = copy_rest(req, res->bytes, UINT64_MAX);
-		struct copy_result part = {0};
-		struct segment seg;
-		int err = segment_next(&rest, &seg);
+	uint64_t gap = 0;
+	int err = 0, more;
 
+	while (!err && res->bytes + gap < req->len && !copy_stopped(req)) {
+		uint64_t before = res->bytes + gap;
+		struct copy_req rest = copy_rest(req, before, UINT64_MAX);
+		struct segment seg;
+
+		err = segment_next(&rest, &seg);
 		if (err || !seg.len)
-			return err;
-		rest.len = seg.len;
+			break;
 		if (seg.hole) {
-			err = res->bytes ? 0 : offload_possible(&rest, res);
-			if (!err)
-				err = hole_make(&rest, seg.len);
-			if (err)
-				return err;
-			copy_account_hole(req, res, COPY_OFFLOAD, seg.len);
+			err = before ? 0 : offload_possible(&rest, res);
+			err = err ? err : hole_inside(&rest, seg.len);
+			gap += err ? 0 : seg.len;
 			continue;
 		}
-		err = slices_run(&rest, &part, OFFLOAD_SLICE, offload_slice);
-		copy_result_add(res, &part);
-		if (err == -EXDEV || err == -EOPNOTSUPP)
-			return res->bytes ? 0 : err;
-		if (err || part.bytes < seg.len)
-			return err;
+		err = offload_data(req, res, &gap, seg.len);
+		if (res->bytes + gap < before + seg.len)
+			break;
 	}
-	return 0;
+	more = gap ? offload_gap(req, res, gap) : 0;
+	if ((err == -EXDEV || err == -EOPNOTSUPP) && res->bytes)
+		err = 0;
+	return err ? err : more;
 }
 
 /* No room of this build hands out grants yet; the row keeps its place. */
@@ -271,6 +300,9 @@ static int copy_clipped(const struct copy_req *req, unsigned gone, struct copy_r
 	return 0;
 }
 
+/* What is copied at one go cannot be told from what was copied before the source grew. */
+#define AT_ONE_GO ((uint64_t)256 << 10)
+
 /* The source may have grown while it was copied: true when there is more to do. */
 static bool source_grew(struct copy_req *req, struct copy_limits *lim,
 			const struct copy_result *res)
@@ -278,6 +310,8 @@ static bool source_grew(struct copy_req *req, struct copy_limits *lim,
 	struct statx stx;
 	uint64_t len;
 
+	if (res->bytes <= AT_ONE_GO)
+		return false;
 	if (cr_getattr(req->in, NULL, &stx) || stx.stx_size <= (uint64_t)req->pos_in + res->bytes)
 		return false;
 	len = stx.stx_size - (uint64_t)req->pos_in;
@@ -308,6 +342,7 @@ int cr_copy_range(const struct copy_req *user, struct copy_result *res)
 	err = copy_check(&req, &lim);
 	if (err || !req.len)
 		return err;
+	share_overwrite(&req);
 	gone = left_out(&req, &lim, res);
 	do {
 		uint64_t before = req.len;

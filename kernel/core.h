@@ -59,6 +59,9 @@ struct copy_limits {
 	uint64_t cut;  /* bytes of the request that are beyond that */
 };
 
+/* In copy_req.flags, set by check.c alone: the source is not asked for holes. */
+#define COPY_DENSE (1u << 31)
+
 /* check.c: settles everything about a request before any strategy sees it. */
 int copy_check(struct copy_req *req, struct copy_limits *lim);
 bool copy_same_file(const struct copy_req *req);
@@ -89,12 +92,9 @@ struct segment {
 };
 int segment_next(const struct copy_req *req, struct segment *seg);
 int hole_make(const struct copy_req *req, uint64_t len);
-
-/*
- * hole.c: makes the target reach at least @end, the last byte of which belongs to
- * the range of @req and is not written yet.  Never makes it shorter.
- */
-int target_extend(const struct copy_req *req, uint64_t end);
+/* Its two halves: zeros as far as the target goes; the target at least @end long. */
+int hole_inside(const struct copy_req *req, uint64_t len);
+int target_reach(struct file *out, uint64_t end);
 
 /*
  * slice.c: a request in slices of @slice bytes over @jobs workers, each slice by
@@ -125,5 +125,11 @@ int op_busy(struct file *file);
 int op_clone_range(const struct copy_req *req, struct copy_result *res);
 int op_copy_range(const struct copy_req *req, struct copy_result *res);
 int op_extents(struct file *file, off_t pos, struct file_extent *ext, unsigned n, unsigned how);
+
+/* Handles, where the room has them: -EOPNOTSUPP, -EOVERFLOW (too long), -ESTALE (the file is gone).
+ */
+int op_get_handle(struct file *file, struct file_handle_bytes *h);
+int op_open_handle(struct file *at, const struct file_handle_bytes *h, int flags,
+		   struct file **filep);
 
 #endif

@@ -167,6 +167,27 @@ int cr_openat(struct file *dir, const char *name, int flags, mode_t mode, struct
 	return err;
 }
 
+int op_open_handle(struct file *at, const struct file_handle_bytes *h, int flags,
+		   struct file **filep)
+{
+	struct file *file;
+	int err;
+
+	*filep = NULL;
+	if (!at->op->open_handle)
+		return -EOPNOTSUPP;
+	file = file_alloc(ns_of(at), flags);
+	if (!file)
+		return -ENOMEM;
+	file->room = at->room;
+	err = at->op->open_handle(at, h, file);
+	if (!err)
+		err = file_attach(file, at->mnt->type, filep);
+	if (err)
+		free(file);
+	return err;
+}
+
 int cr_open_fd(struct cr_ns *ns, int fd, struct file **filep)
 {
 	struct file *file = file_alloc(ns, 0);
@@ -180,7 +201,9 @@ int cr_open_fd(struct cr_ns *ns, int fd, struct file **filep)
 
 		if (!type->open_fd)
 			continue;
-		err = type->open_fd(file, fd);
+		err = room_of(ns, i, &file->room);
+		if (!err)
+			err = type->open_fd(file, fd);
 		if (!err)
 			err = file_attach(file, type, filep);
 	}

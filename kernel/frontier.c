@@ -26,10 +26,11 @@ int size_of(struct file *file, uint64_t *size)
  */
 int frontier_cut(const struct frontier *f, const struct copy_req *req, uint64_t old_size)
 {
-	uint64_t pos = (uint64_t)req->pos_out, want = MAX(old_size, pos + frontier_good(f)), size;
+	uint64_t pos = (uint64_t)req->pos_out, good = frontier_good(f), size;
+	uint64_t want = good ? MAX(old_size, pos + good) : old_size;
 	int err;
 
-	if (pos + f->high <= want)
+	if (!f->high || pos + f->high <= want)
 		return 0;
 	err = size_of(req->out, &size);
 	if (err || size <= want || size > pos + f->high)

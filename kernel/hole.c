@@ -47,6 +47,8 @@ int segment_next(const struct copy_req *req, struct segment *seg)
 
 	if (!max)
 		return segment_set(seg, 0, 0, false);
+	if (req->flags & COPY_DENSE)
+		return segment_set(seg, max, max, false);
 	data = cr_seek(req->in, req->pos_in, SEEK_DATA);
 	if (data == -ENXIO)
 		return segment_tail(req, max, seg);
@@ -93,48 +95,58 @@ int hole_punch(struct file *out, off_t pos, uint64_t len)
 	return err ? zeros_write(out, pos, len) : 0;
 }
 
-/*
- * No call extends a file without a chance to shorten it when someone else
- * extends it at the same time; a write does.  So a file that others may have
- * open gets a zero as its last byte, and the block of it is given back.
- */
-int target_extend(const struct copy_req *req, uint64_t end)
+int hole_inside(const struct copy_req *req, uint64_t len)
 {
-	struct file *out = req->out;
-	uint64_t block = out->mnt->block_size,
-		 start = MAX((end - 1) / block * block, (uint64_t)req->pos_out);
-	size_t done;
+	uint64_t pos = (uint64_t)req->pos_out, size;
 	int err;
 
-	if (out->fresh) {
+	if (len > (uint64_t)INT64_MAX - pos)
+		return -EFBIG;
+	err = size_of(req->out, &size);
+	if (err || pos >= size)
+		return err;
+	return hole_punch(req->out, req->pos_out, MIN(len, size - pos));
+}
+
+/*
+ * A block at the end of the file holds its size up; where that is a whole block
+ * of ours it is given back.  Whatever the reason it cannot be had, a zero as
+ * the last byte says whether it is a real one.
+ */
+static int reach_by_block(struct file *out, uint64_t size, uint64_t end)
+{
+	uint64_t block = out->mnt->block_size;
+	size_t done;
+
+	if (cr_allocate(out, 0, (off_t)end - 1, 1))
+		return full_write(out, "", 1, (off_t)end - 1, &done);
+	if (end % block == 0 && size <= end - block)
+		cr_allocate(out, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)(end - block),
+			    (off_t)block);
+	return 0;
+}
+
+/*
+ * ftruncate(2) to @end would shorten a file that another copy, of a range behind
+ * this one, has extended since the look at its size.  So it is for files that
+ * nobody else has, and those that cannot be extended by a byte (O_DIRECT).
+ */
+int target_reach(struct file *out, uint64_t end)
+{
+	uint64_t size;
+	int err = size_of(out, &size);
+
+	if (err || size >= end)
+		return err;
+	err = out->fresh ? -EINVAL : reach_by_block(out, size, end);
+	if (err == -EINVAL)
 		err = cr_truncate(out, (off_t)end);
-		if (err != -EOPNOTSUPP)
-			return err;
-	}
-	err = full_write(out, "", 1, (off_t)end - 1, &done);
-	if (!err && block > 1)
-		cr_allocate(out, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)start,
-			    (off_t)(end - start));
-	return err;
+	return err == -EOPNOTSUPP ? zeros_write(out, (off_t)size, end - size) : err;
 }
 
 int hole_make(const struct copy_req *req, uint64_t len)
 {
-	uint64_t pos = (uint64_t)req->pos_out, end = pos + len, inside = 0, size;
-	int err;
+	int err = len ? hole_inside(req, len) : 0;
 
-	if (!len)
-		return 0;
-	if (len > (uint64_t)INT64_MAX - pos)
-		return -EFBIG;
-	err = size_of(req->out, &size);
-	if (err)
-		return err;
-	if (pos < size) {
-		inside = MIN(len, size - pos);
-		err = hole_punch(req->out, req->pos_out, inside);
-	}
-	if (err || end <= size)
-		return err;
-	return target_extend(req, end);
+	return err || !len ? err : target_reach(req->out, (uint64_t)req->pos_out + len);
 }

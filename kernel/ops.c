@@ -106,6 +106,12 @@ int op_extents(struct file *file, off_t pos, struct file_extent *ext, unsigned n
 	return got;
 }
 
+int op_get_handle(struct file *file, struct file_handle_bytes *h)
+{
+	memset(h, 0, sizeof(*h));
+	return METHOD(file, get_handle) ? file->op->get_handle(file, h) : -EOPNOTSUPP;
+}
+
 static bool same_family(const struct copy_req *req)
 {
 	return req->in->mnt->type->family == req->out->mnt->type->family;

@@ -70,6 +70,21 @@ struct twins {
 	struct file in, out, din, dout;
 };
 
+/*
+ * Closing any description of a file drops the locks of fcntl(2) which the
+ * process has on it.  So a descriptor that is the caller's gets no twin for
+ * speed alone; the one it cannot do without is opened by stream_apart().
+ */
+static bool lends_buffered(const struct file *file)
+{
+	return file->fd_borrowed && !(file->oflags & O_DIRECT);
+}
+
+static bool lends_direct(const struct file *file)
+{
+	return file->fd_borrowed && (file->oflags & O_DIRECT);
+}
+
 static struct file *twin_plain(struct file *file, struct file *twin)
 {
 	if (file->fd < 0 || !(file->oflags & O_DIRECT) || twin_open(file, false, twin))
@@ -79,7 +94,7 @@ static struct file *twin_plain(struct file *file, struct file *twin)
 
 static struct file *twin_direct(struct file *file, struct file *twin, bool wanted)
 {
-	if (!wanted || file->fd < 0)
+	if (!wanted || file->fd < 0 || lends_buffered(file))
 		return NULL;
 	return twin_open(file, true, twin) ? NULL : twin;
 }
@@ -91,6 +106,7 @@ static void twins_open(struct stream *s, struct twins *t, const struct stream_pl
 	uint32_t a_out = plan->direct_out ? direct_align(req->out) : 0;
 
 	s->align = MAX((uint32_t)ZERO_BLOCK, MAX(a_in, a_out));
+	s->buf = align_up(s->buf, s->align);
 	s->in = twin_plain(req->in, &t->in);
 	s->out = twin_plain(req->out, &t->out);
 	s->din = twin_direct(req->in, &t->din, a_in != 0);
@@ -182,11 +198,41 @@ static int stream_refused(const struct copy_req *req, struct copy_result *res, i
 					 .scope = COPY_THIS_FILE});
 }
 
+struct planned {
+	const struct copy_req *req;
+	struct copy_result *res;
+	int err;
+};
+
+static void planned_run(void *arg)
+{
+	struct planned *p = arg;
+
+	p->err = stream_planned(p->req, p->res);
+}
+
+/*
+ * With a table of descriptors of its own, in which closing costs the caller no
+ * lock.  What the caller closes meanwhile stays open until the copy ends.
+ */
+static int stream_apart(const struct copy_req *req, struct copy_result *res)
+{
+	struct planned p = {req, res, 0};
+
+	if (!workers_apart(planned_run, &p))
+		planned_run(&p);
+	return p.err;
+}
+
 int stream_copy(const struct copy_req *req, struct copy_result *res)
 {
 	int err = 0;
 
-	if (!copy_at_once(req, res, &err))
+	if (copy_at_once(req, res, &err))
+		;
+	else if (lends_direct(req->in) || lends_direct(req->out))
+		err = stream_apart(req, res);
+	else
 		err = stream_planned(req, res);
 	if (err == -EXDEV || err == -EOPNOTSUPP)
 		err = stream_refused(req, res, err);

@@ -44,6 +44,9 @@ int size_of(struct file *file, uint64_t *size);
 unsigned workers_default(void);
 void workers_run(unsigned n, void (*fn)(void *arg), void *arg);
 
+/* Run @fn on a thread with a table of descriptors of its own; false: it did not run. */
+bool workers_apart(void (*fn)(void *arg), void *arg);
+
 /* A piece of data on its way through one buffer. */
 struct chunk {
 	uint64_t at;	/* from the start of the request */
@@ -146,7 +149,7 @@ int async_run(struct stream *s, const struct async_ops *ops);
 int twin_open(const struct file *file, bool direct, struct file *twin);
 void twin_close(struct file *twin);
 uint32_t direct_align(struct file *file);
-bool source_is_cold(const struct copy_req *req);
+bool source_is_cold(const struct copy_req *req, uint64_t len);
 
 /* How a stream goes.  stream_plan.c chooses, stream.c does it. */
 struct stream_plan {

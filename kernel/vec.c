@@ -4,13 +4,12 @@
 
 #include "core.h"
 
-/* Whether @v begins where a range at @first of @len bytes ends, and what both make can be counted.
- */
+/* Whether @v begins where @len bytes from @first on end, and both can be counted. */
 static bool continues(const struct copy_vec *first, uint64_t len, const struct copy_vec *v)
 {
 	const uint64_t max = INT64_MAX;
 
-	if (!v->len || v->len > max - len || first->pos_in < 0 || first->pos_out < 0)
+	if (!v->len || v->len > max - len || v->pos_in < 0 || v->pos_out < 0)
 		return false;
 	return (uint64_t)v->pos_in == (uint64_t)first->pos_in + len &&
 	       (uint64_t)v->pos_out == (uint64_t)first->pos_out + len;

@@ -54,3 +54,34 @@ void workers_run(unsigned n, void (*fn)(void *arg), void *arg)
 	while (started)
 		pthread_join(thread[--started], NULL);
 }
+
+struct apart {
+	struct worker w;
+	bool unshared;
+};
+
+static void *apart_main(void *arg)
+{
+	struct apart *a = arg;
+
+	a->unshared = !unshare(CLONE_FILES);
+	if (a->unshared)
+		a->w.fn(a->w.arg);
+	return NULL;
+}
+
+bool workers_apart(void (*fn)(void *arg), void *arg)
+{
+	struct apart a = {.w = {fn, arg}};
+	pthread_t thread;
+	sigset_t all, old;
+	bool started;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &old);
+	started = !pthread_create(&thread, NULL, apart_main, &a);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (started)
+		pthread_join(thread, NULL);
+	return started && a.unshared;
+}

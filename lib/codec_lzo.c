@@ -10,8 +10,8 @@
  * four bytes left in it, they are skipped and count into the total.  Segments
  * do cross.  (Linux fs/btrfs/lzo.c, comment at its top.)
  *
- * Linux does not hold a segment's length against the payload's before it
- * copies the segment, so a lying length must never get there.
+ * Not every Linux holds a segment's length against the payload's before it copies
+ * the segment, so a lying length must never get there.
  */
 #include <lzo/lzo1x.h>
 #include <stdlib.h>

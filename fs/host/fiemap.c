@@ -5,8 +5,14 @@
 #include <linux/fs.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 
 #include "fs/host/fiemap.h"
+
+/* statfs(2) f_type, of <linux/magic.h> where that has it. */
+#define MAGIC_XFS      0x58465342u
+#define MAGIC_OCFS2    0x7461636fu
+#define MAGIC_BCACHEFS 0xca451a4eu
 
 /* Kernel flags that mean: do not trust the place, read the file instead. */
 #define FIEMAP_NO_PLACE                                                                            \
@@ -17,7 +23,8 @@ union fiemap_list {
 	unsigned char room[sizeof(struct fiemap) + FIEMAP_BATCH * sizeof(struct fiemap_extent)];
 };
 
-static int fiemap_ioctl(int fd, const struct fiemap_range *range, union fiemap_list *list)
+static int fiemap_ioctl(int fd, const struct fiemap_range *range, union fiemap_list *list,
+			unsigned n)
 {
 	int r;
 
@@ -25,13 +32,13 @@ static int fiemap_ioctl(int fd, const struct fiemap_range *range, union fiemap_l
 	list->head.fm_start = range->pos;
 	list->head.fm_length = range->size - range->pos;
 	list->head.fm_flags = range->sync ? FIEMAP_FLAG_SYNC : 0;
-	list->head.fm_extent_count = FIEMAP_BATCH;
+	list->head.fm_extent_count = n;
 	do
 		r = ioctl(fd, FS_IOC_FIEMAP, &list->head);
 	while (r < 0 && errno == EINTR);
 	if (r < 0)
 		return errno == ENOTTY ? -EOPNOTSUPP : -errno;
-	return list->head.fm_mapped_extents > FIEMAP_BATCH ? -EIO : 0;
+	return list->head.fm_mapped_extents > n ? -EIO : 0;
 }
 
 static struct file_extent from_kernel(const struct fiemap_extent *fe, uint64_t size)
@@ -66,12 +73,12 @@ int fiemap_read(int fd, const struct fiemap_range *range, struct file_extent *ex
 {
 	union fiemap_list list;
 	uint64_t at = range->pos;
-	unsigned put = 0;
+	unsigned put = 0, want = n < FIEMAP_BATCH ? n : FIEMAP_BATCH;
 	int err;
 
 	if (range->pos >= range->size)
 		return 0;
-	err = fiemap_ioctl(fd, range, &list);
+	err = fiemap_ioctl(fd, range, &list, want);
 	if (err)
 		return err;
 	for (unsigned i = 0; i < list.head.fm_mapped_extents && put < n; i++) {
@@ -96,7 +103,64 @@ int fiemap_read(int fd, const struct fiemap_range *range, struct file_extent *ex
 		at = ext[put].pos + ext[put].len;
 		put++;
 	}
-	if (list.head.fm_mapped_extents < FIEMAP_BATCH && at < range->size && put < n)
+	if (list.head.fm_mapped_extents < want && at < range->size && put < n)
 		ext[put++] = hole(at, range->size);
 	return (int)put;
+}
+
+static bool any_with(const struct file_extent *ext, int n, uint32_t flags)
+{
+	while (n-- > 0)
+		if (ext[n].flags & flags)
+			return true;
+	return false;
+}
+
+/* XFS may have a second device for data, with addresses of its own: nothing is said of those. */
+static bool on_second_device(const struct file *file)
+{
+	struct fsxattr fsx;
+
+	return ioctl(file->fd, FS_IOC_FSGETXATTR, &fsx) < 0 || (fsx.fsx_xflags & FS_XFLAG_REALTIME);
+}
+
+static void cut_front(struct file_extent *ext, uint64_t pos)
+{
+	if (ext->pos >= pos)
+		return;
+	ext->offset += pos - ext->pos;
+	ext->len -= pos - ext->pos;
+	ext->pos = pos;
+}
+
+/*
+ * Data in memory above preallocated space does not show on XFS, and an extent
+ * that is shared may have some above it: then all is written out first.
+ */
+int host_extents(struct file *file, off_t pos, struct file_extent *ext, unsigned n, unsigned how)
+{
+	struct fiemap_range range = {.pos = (uint64_t)pos};
+	uint32_t magic = file->mnt->magic;
+	struct stat st;
+	int got;
+
+	if (magic != MAGIC_XFS && magic != MAGIC_OCFS2 && magic != MAGIC_BCACHEFS)
+		return -EOPNOTSUPP;
+	if (pos < 0 || !n)
+		return -EINVAL;
+	if (fstat(file->fd, &st) < 0)
+		return -errno;
+	range.size = (uint64_t)st.st_size;
+	got = fiemap_read(file->fd, &range, ext, n);
+	if (any_with(ext, got, EXTENT_SHARED | EXTENT_PREALLOC)) {
+		range.sync = true;
+		got = fiemap_read(file->fd, &range, ext, n);
+	}
+	if (got <= 0)
+		return got;
+	cut_front(&ext[0], range.pos);
+	if (any_with(ext, got, EXTENT_SHARED) && on_second_device(file))
+		for (int i = 0; i < got; i++)
+			ext[i].flags &= ~EXTENT_SHARED;
+	return got;
 }

@@ -3,10 +3,7 @@
 #ifndef CR_FIEMAP_H
 #define CR_FIEMAP_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
-#include "encoded.h"
+#include "fs.h"
 
 /* Extents that one call asks for: a list that costs 4 KiB of stack and few calls. */
 #define FIEMAP_BATCH 64
@@ -35,5 +32,8 @@ struct fiemap_range {
  * Reference: Linux Documentation/filesystems/fiemap.rst, fs/btrfs/fiemap.c.
  */
 int fiemap_read(int fd, const struct fiemap_range *range, struct file_extent *ext, unsigned n);
+
+/* The method extents, where several files can share blocks: XFS, ocfs2, bcachefs. */
+int host_extents(struct file *file, off_t pos, struct file_extent *ext, unsigned n, unsigned how);
 
 #endif

@@ -2,11 +2,10 @@
 /* file.c - files of this machine: open, read, write; the room's table is at the end. */
 #include <errno.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "fs/host/fiemap.h"
 #include "fs/host/host.h"
 
 const char host_family[] = "host";
@@ -82,6 +81,36 @@ int host_open_fd(struct file *child, int fd)
 	if (err)
 		child->fd = -1;
 	return err;
+}
+
+/* Needs no privilege; opening by it needs CAP_DAC_READ_SEARCH. */
+int host_get_handle(struct file *file, struct file_handle_bytes *h)
+{
+	union {
+		struct file_handle head;
+		unsigned char room[sizeof(struct file_handle) + sizeof(h->bytes)];
+	} fh = {.head = {.handle_bytes = sizeof(h->bytes)}};
+	int mount_id;
+
+	if (name_to_handle_at(file->fd, "", &fh.head, &mount_id, AT_EMPTY_PATH) < 0)
+		return -errno;
+	if (fh.head.handle_bytes > sizeof(h->bytes))
+		return -EOVERFLOW;
+	h->type = fh.head.handle_type;
+	h->len = (uint8_t)fh.head.handle_bytes;
+	memcpy(h->bytes, fh.head.f_handle, h->len);
+	return 0;
+}
+
+int host_open_handle(struct file *at, const struct file_handle_bytes *h, struct file *child)
+{
+	union {
+		struct file_handle head;
+		unsigned char room[sizeof(struct file_handle) + sizeof(h->bytes)];
+	} fh = {.head = {.handle_bytes = h->len, .handle_type = h->type}};
+
+	memcpy(fh.head.f_handle, h->bytes, h->len);
+	return adopt(child, open_by_handle_at(at->fd, &fh.head, child->oflags | O_CLOEXEC));
 }
 
 int host_release(struct file *file)
@@ -172,55 +201,17 @@ int host_sync(struct file *file, bool data_only)
 	return r < 0 ? -errno : 0;
 }
 
-static bool is_octal(char c)
-{
-	return c >= '0' && c <= '7';
-}
-
-/* Whether @line of /proc/swaps names @file; blanks of a path are octal there. */
-static bool is_swap(const struct file *file, char *line)
-{
-	char *end = strchr(line, ' '), *at, *to;
-	struct stat st;
-
-	if (!end || line[0] != '/')
-		return false;
-	*end = '\0';
-	for (at = to = line; *at; at++) {
-		if (at[0] == '\\' && is_octal(at[1]) && is_octal(at[2]) && is_octal(at[3])) {
-			*to++ = (char)((at[1] - '0') << 6 | (at[2] - '0') << 3 | (at[3] - '0'));
-			at += 3;
-		} else {
-			*to++ = *at;
-		}
-	}
-	*to = '\0';
-	return !stat(line, &st) && st.st_ino == file->id.ino &&
-	       (((uint64_t)gnu_dev_major(st.st_dev) << 32) | gnu_dev_minor(st.st_dev)) ==
-		       file->id.dev;
-}
-
-int host_busy(struct file *file)
-{
-	FILE *swaps = fopen("/proc/swaps", "re");
-	char line[4200];
-	int err = 0;
-
-	if (!swaps)
-		return 0;
-	while (!err && fgets(line, sizeof(line), swaps))
-		if (is_swap(file, line))
-			err = -ETXTBSY;
-	fclose(swaps);
-	return err;
-}
-
-static const struct file_operations host_file_operations = {HOST_FILE_OPERATIONS};
+static const struct file_operations host_file_operations = {
+	HOST_FILE_OPERATIONS,
+	.extents = host_extents,
+};
 
 const struct fs_type host_fs_type = {
 	.name = "host",
 	.family = host_family,
 	.op = &host_file_operations,
+	.start = host_start,
+	.stop = host_stop,
 	.open = host_open,
 	.open_fd = host_open_fd,
 	.claim = host_claim,

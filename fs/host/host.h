@@ -15,6 +15,8 @@ extern const char host_family[];
 int host_open(struct file *child, const char *name, mode_t mode);
 int host_open_fd(struct file *child, int fd);
 int host_openat(struct file *dir, const char *name, mode_t mode, struct file *child);
+int host_get_handle(struct file *file, struct file_handle_bytes *h);
+int host_open_handle(struct file *at, const struct file_handle_bytes *h, struct file *child);
 int host_release(struct file *file);
 ssize_t host_read(struct file *file, void *buf, size_t len, off_t pos);
 ssize_t host_write(struct file *file, const void *buf, size_t len, off_t pos);
@@ -22,6 +24,10 @@ off_t host_seek(struct file *file, off_t pos, int whence);
 int host_allocate(struct file *file, int mode, off_t pos, off_t len);
 int host_truncate(struct file *file, off_t size);
 int host_sync(struct file *file, bool data_only);
+
+/* swap.c: what the room remembers in one namespace */
+int host_start(void **room);
+void host_stop(void *room);
 int host_busy(struct file *file);
 
 /* range.c: FICLONERANGE and copy_file_range(2) */
@@ -55,8 +61,9 @@ int host_rename(struct file *dir, const char *old, const char *name, unsigned fl
 	.busy = host_busy, .clone_range = host_clone_range, .copy_range = host_copy_range,         \
 	.getattr = host_getattr, .setattr = host_setattr, .listxattr = host_listxattr,             \
 	.getxattr = host_getxattr, .setxattr = host_setxattr, .fileattr_get = host_fileattr_get,   \
-	.fileattr_set = host_fileattr_set, .openat = host_openat, .readdir = host_readdir,         \
-	.mkdir = host_mkdir, .mknod = host_mknod, .symlink = host_symlink,                         \
-	.readlink = host_readlink, .link = host_link, .unlink = host_unlink, .rename = host_rename
+	.fileattr_set = host_fileattr_set, .openat = host_openat, .get_handle = host_get_handle,   \
+	.open_handle = host_open_handle, .readdir = host_readdir, .mkdir = host_mkdir,             \
+	.mknod = host_mknod, .symlink = host_symlink, .readlink = host_readlink,                   \
+	.link = host_link, .unlink = host_unlink, .rename = host_rename
 
 #endif

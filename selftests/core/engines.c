@@ -5,7 +5,7 @@
  */
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <malloc.h>
+#include <sched.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,6 +44,7 @@ FIXTURE(engine)
 	struct copy_result res;
 	struct copy_progress progress;
 	struct stream_plan plan;
+	char *model[2];
 	int stop;
 };
 
@@ -91,19 +92,23 @@ static int write_all(int fd, const char *buf, size_t len, off_t pos)
 	return 0;
 }
 
-/* A file of @len bytes; the model of it stays mapped until the test ends. */
-static char *make_file(const char *name, size_t len, uint32_t seed)
+/* A file of @len bytes and the model of it, with @room bytes. */
+static char *make_file(const char *name, size_t len, size_t room, char **modelp)
 {
-	char *model = malloc(len + 1);
-	int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	char *model = *modelp = malloc(room + 1);
+	int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC, 0600), err;
 
 	if (!model || fd < 0)
 		return NULL;
-	fill(model, len, seed);
-	if (write_all(fd, model, len, 0))
-		model = NULL;
+	fill(model, len, (uint32_t)(len + room));
+	err = write_all(fd, model, len, 0);
 	close(fd);
-	return model;
+	return err ? NULL : model;
+}
+
+static char *make_in(FIXTURE_DATA(engine) * self, size_t len)
+{
+	return make_file(self->in, len, len, &self->model[0]);
 }
 
 static bool file_is(const char *name, const char *model, size_t len)
@@ -164,6 +169,8 @@ FIXTURE_TEARDOWN(engine)
 	cr_close(self->req.in);
 	cr_close(self->req.out);
 	cr_ns_free(self->ns);
+	free(self->model[0]);
+	free(self->model[1]);
 }
 
 /* Holes of many sizes, the last one at the end. */
@@ -188,13 +195,12 @@ static void punch_some(const char *name, char *model, size_t len, unsigned *seed
 TEST_F(engine, copies_any_range)
 {
 	const size_t len = 3 * MIB + 1234, bufs[] = {4096, 64 * KIB, 132 * KIB};
-	char *in = make_file(self->in, len, 1), *out = make_file(self->out, len, 2);
+	char *in = make_in(self, len), *out = make_file(self->out, len, 2 * len, &self->model[1]);
 	unsigned seed = 42;
 
 	ASSERT_TRUE(in && out);
 	punch_some(self->in, in, len, &seed);
 	ASSERT_EQ(0, open_both(self, 0));
-	out = realloc(out, 2 * len);
 	for (unsigned i = 0; i < 30; i++) {
 		size_t align = (size_t[]){1, 512, 4096}[i % 3], size = file_size(self->out);
 		size_t a = (size_t)rand_r(&seed) % len / align * align;
@@ -222,7 +228,8 @@ TEST_F(engine, copies_any_range)
 TEST_F(engine, copies_between_direct_descriptors)
 {
 	const size_t len = 2 * MIB + 77;
-	char *in = make_file(self->in, len, 3), *out = make_file(self->out, 3 * MIB, 4);
+	char *in = make_in(self, len),
+	     *out = make_file(self->out, 3 * MIB, 3 * MIB, &self->model[1]);
 
 	ASSERT_TRUE(in && out);
 	if (open_both(self, O_DIRECT))
@@ -258,7 +265,7 @@ static void *meanwhile_main(void *arg)
 	int fd;
 
 	while (__atomic_load_n(&m->progress->bytes, __ATOMIC_RELAXED) < m->at)
-		;
+		sched_yield();
 	if (m->stop)
 		__atomic_store_n(m->stop, 1, __ATOMIC_RELAXED);
 	if (m->truncate && truncate(m->truncate, (off_t)m->len))
@@ -277,7 +284,7 @@ TEST_F(engine, ends_where_the_source_shrank_to)
 	const size_t len = 48 * MIB, cut = 40 * MIB + 321;
 	struct meanwhile m = {
 		.progress = &self->progress, .at = 2 * MIB, .truncate = self->in, .len = cut};
-	char *in = make_file(self->in, len, 5);
+	char *in = make_in(self, len);
 
 	ASSERT_TRUE(in);
 	ASSERT_EQ(0, open_both(self, 0));
@@ -294,7 +301,7 @@ TEST_F(engine, ends_where_the_source_shrank_to)
 TEST_F(engine, follows_a_source_that_grows)
 {
 	const size_t len = 32 * MIB + 99;
-	char *in = make_file(self->in, len + 3 * MIB, 6);
+	char *in = make_in(self, len + 3 * MIB);
 	struct meanwhile m = {.progress = &self->progress,
 			      .at = 1 * MIB,
 			      .append = self->in,
@@ -319,7 +326,7 @@ TEST_F(engine, stops_soon_with_an_exact_count)
 {
 	const size_t len = 64 * MIB;
 	struct meanwhile m = {.progress = &self->progress, .at = 2 * MIB, .stop = &self->stop};
-	char *in = make_file(self->in, len, 7);
+	char *in = make_in(self, len);
 
 	ASSERT_TRUE(in);
 	ASSERT_EQ(0, open_both(self, 0));
@@ -338,7 +345,7 @@ TEST_F(engine, counts_exactly_when_the_disk_is_full)
 	const char *small = strcmp(variant->type, "tmpfs") ? fixture_fs("ext4", 24, NULL)
 							   : fixture_fs("tmpfs", 24, NULL);
 	const size_t len = 48 * MIB;
-	char *in = make_file(self->in, len, 8);
+	char *in = make_in(self, len);
 
 	ASSERT_TRUE(in && small);
 	snprintf(self->out, sizeof(self->out), "%s/out", small);
@@ -360,8 +367,9 @@ TEST_F(engine, stays_within_its_memory)
 	if (getenv("ASAN_OPTIONS") || getenv("TSAN_OPTIONS"))
 		SKIP(return, "a sanitizer's own memory is in the figure");
 	ASSERT_EQ(0, open_both(self, O_CREAT));
-	free(make_file(self->in, len, 9));
-	malloc_trim(0);
+	ASSERT_TRUE(make_in(self, len));
+	free(self->model[0]);
+	self->model[0] = NULL;
 	setenv("CR_ENGINE", variant->engine->name, 1);
 	self->req.flags = STREAM_ONLY;
 	self->req.len = len;
@@ -393,7 +401,7 @@ static int forbid(int error)
 TEST_F(engine, is_replaced_by_threads_where_it_is_forbidden)
 {
 	const size_t len = 5 * MIB + 5;
-	char *in = make_file(self->in, len, 10);
+	char *in = make_in(self, len);
 
 	ASSERT_TRUE(in);
 	if (variant->engine == &stream_threads)
@@ -409,6 +417,28 @@ TEST_F(engine, is_replaced_by_threads_where_it_is_forbidden)
 	EXPECT_EQ(0, cr_copy_range(&self->req, &self->res));
 	EXPECT_EQ(len, self->res.bytes);
 	EXPECT_TRUE(file_is(self->out, in, len));
+}
+
+/* What decides for O_DIRECT. */
+TEST(a_source_is_cold_until_it_was_read)
+{
+	const char *dir = fixture_fs("ext4", 64, NULL);
+	struct copy_req req = {.len = 8 * MIB};
+	struct cr_ns *ns = cr_ns_new();
+	char name[300], *model = NULL;
+
+	if (!dir)
+		SKIP(return, "%s", fixture_why());
+	snprintf(name, sizeof(name), "%s/in", dir);
+	ASSERT_TRUE(make_file(name, 8 * MIB, 8 * MIB, &model));
+	fixture_remount(dir, NULL);
+	ASSERT_EQ(0, cr_open(ns, name, O_RDONLY, 0, &req.in));
+	EXPECT_TRUE(source_is_cold(&req, req.len));
+	EXPECT_TRUE(file_is(name, model, 8 * MIB));
+	EXPECT_FALSE(source_is_cold(&req, req.len));
+	cr_close(req.in);
+	cr_ns_free(ns);
+	free(model);
 }
 
 TEST_HARNESS_MAIN

@@ -439,11 +439,14 @@ TEST_F(holes, zeros_that_cannot_be_written_are_an_error)
 	RUN_ROWS(&self->rig, rows, req);
 }
 
-/* The last run is a hole: beyond the old end, and only there, the file has to be extended. */
+/* The last run is a hole: beyond the old end, and only there, it has to be made. */
 TEST_F(holes, an_end_that_cannot_be_set_is_an_error)
 {
-	bool writes = !variant->old_len || (variant->flags & COPY_RANGE_NO_OFFLOAD);
-	const struct row rows[] = {{"write=EIO", writes ? -EIO : 0, NO_MATTER, -1}};
+	const struct row rows[] = {
+		variant->old_len
+			? (struct row){"truncate=EIO", 0, NO_MATTER, -1}
+			: (struct row){"allocate=EIO,write=EIO,truncate=EIO", -EIO, NO_MATTER, -1},
+	};
 	struct copy_req req = {.flags = variant->flags};
 
 	RUN_ROWS(&self->rig, rows, req);

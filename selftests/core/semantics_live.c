@@ -182,6 +182,48 @@ TEST_F(call, stop_ends_soon_with_an_exact_count)
 	TH_LOG("%u of 6 stopped on the way", stopped);
 }
 
+/* One piece of data and hole of a file that others copy too. */
+struct piece {
+	pthread_t thread;
+	int in, out;
+	off_t at;
+	unsigned flags;
+};
+
+#define PIECE 65536
+
+static void *copy_piece(void *arg)
+{
+	struct piece *p = arg;
+	off_t a = p->at, b = p->at;
+
+	return copy_range(p->in, &a, p->out, &b, PIECE, p->flags) == PIECE ? NULL : arg;
+}
+
+/* Each ends in a hole, which must not cut off what another one has put behind it. */
+TEST_F(call, disjoint_ranges_at_once)
+{
+	ASSERT_EQ(0, ftruncate(self->in, 0));
+	ASSERT_EQ(0, ftruncate(self->in, 8 * PIECE));
+	for (off_t at = 0; at < 8 * PIECE; at += PIECE)
+		put(self->in, at, 5000, IN_SEED);
+	for (unsigned i = 0; i < 60; i++) {
+		struct piece p[8];
+		void *ret;
+
+		ASSERT_EQ(0, ftruncate(self->out, 0));
+		for (unsigned j = 0; j < 8; j++) {
+			p[j] = (struct piece){0, self->in, self->out, j * PIECE, copy_ways[i % 3]};
+			ASSERT_EQ(0, pthread_create(&p[j].thread, NULL, copy_piece, &p[j]));
+		}
+		for (unsigned j = 0; j < 8; j++) {
+			pthread_join(p[j].thread, &ret);
+			EXPECT_NULL(ret);
+		}
+		EXPECT_TRUE(same_bytes(self->in, self->out));
+	}
+}
+
 /* Takes all space of the file system but about @leave bytes. */
 static void fill_up(struct __test_metadata *_metadata, const char *dir, off_t leave)
 {

@@ -138,6 +138,18 @@ TEST_F(slices, keep_what_the_target_had_beyond_an_error)
 	EXPECT_EQ(2 * MIB, self->out.size);
 }
 
+/* Not even the place where it would have begun. */
+TEST_F(slices, leave_the_size_alone_when_nothing_was_copied)
+{
+	self->req.pos_out = 70001;
+	self->req.len = 4 * MIB;
+	plan.fail_at = 70001;
+	plan.error = -EIO;
+	EXPECT_EQ(-EIO, slices_run(&self->req, &self->res, SLICE, toy_copy));
+	EXPECT_EQ(0, self->res.bytes);
+	EXPECT_EQ(0, self->out.size);
+}
+
 /* Someone else wrote beyond all that this copy could have written. */
 static int toy_copy_while_another_extends(const struct copy_req *req, struct copy_result *res)
 {

@@ -119,10 +119,9 @@ int toy_make(struct toy *toy, uint64_t size)
 		toy->data[i] = (char)(1 + (i * 31 + i / 251) % 255);
 	toy->size = size;
 	toy->f.op = &toy_operations;
-	toy->mnt.block_size = 4096;
-	toy->f.mnt = &toy->mnt;
 	toy->f.fd = -1;
 	toy->f.private = toy;
+	toy->f.fresh = true;
 	pthread_mutex_init(&toy->lock, NULL);
 	return 0;
 }

@@ -19,7 +19,6 @@ struct toy_seek {
 
 struct toy {
 	struct file f;
-	struct mount mnt;
 	pthread_mutex_t lock;
 	char *data; /* TOY_SIZE bytes, of which size are the file */
 	uint64_t size;
@@ -31,7 +30,7 @@ struct toy {
 	int punch_error; /* 0: punches */
 };
 
-/* A file of @size bytes that are zero nowhere.  Return: 0 or -ENOMEM. */
+/* A file of @size bytes that are zero nowhere, and of nobody else.  Return: 0 or -ENOMEM. */
 int toy_make(struct toy *toy, uint64_t size);
 void toy_free(struct toy *toy);
 

@@ -333,11 +333,12 @@ TEST_F(fault, bad_rules_are_einval)
 	};
 	struct file *file;
 
-	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++)
+	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
 		EXPECT_EQ(-EINVAL, open_in(self, bad[i], "a", &file))
 		{
 			TH_LOG("%s", bad[i]);
 		}
+	}
 	EXPECT_EQ(-EINVAL, cr_open(self->ns, "fault:", O_RDONLY, 0, &file));
 	EXPECT_EQ(-EINVAL, cr_open(self->ns, "fault:read=EIO", O_RDONLY, 0, &file));
 	EXPECT_EQ(-EINVAL, cr_open(self->ns, "fault:read=EIO:", O_RDONLY, 0, &file));

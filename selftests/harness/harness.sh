@@ -40,6 +40,21 @@ test_failed_setup_ends_the_test() {
 	case $out in *"never here"*) fail "went on" ;; esac
 }
 
+test_skip_shows_its_reason() {
+	sample skips
+	is 0 "$status"
+	like "*
+ok 1 global.skips # SKIP no such thing here*" "$out"
+}
+
+test_skip_in_setup_skips_test_and_teardown() {
+	sample is_skipped_by_setup
+	is 0 "$status"
+	like "*
+ok 1 absent.is_skipped_by_setup # SKIP nothing to set up*" "$out"
+	case $out in *Expected*) fail "went on" ;; esac
+}
+
 test_crash_is_a_failure() {
 	sample aborts
 	is 1 "$status"

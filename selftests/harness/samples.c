@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Tests that go wrong on purpose; harness.sh runs them one by one and looks at the report. */
+/* Tests that go wrong or are skipped on purpose; harness.sh runs them one by one and looks at the
+ * report. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -109,6 +110,31 @@ TEST_F_TIMEOUT(torn, hangs, 1)
 {
 	for (;;)
 		pause();
+}
+
+TEST(skips)
+{
+	SKIP(return, "no %s here", "such thing");
+}
+
+FIXTURE(absent)
+{
+	int unused;
+};
+
+FIXTURE_SETUP(absent)
+{
+	SKIP(return, "nothing to set up");
+}
+
+FIXTURE_TEARDOWN(absent)
+{
+	ASSERT_TRUE(0);
+}
+
+TEST_F(absent, is_skipped_by_setup)
+{
+	ASSERT_TRUE(0);
 }
 
 FIXTURE(unfit)

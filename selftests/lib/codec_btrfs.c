@@ -248,10 +248,11 @@ TEST_F(btrfs, the_kernel_reads_extents_made_here)
 
 		len = len < FILE_LEN - pos ? len : FILE_LEN - pos;
 		ev.len = ev.unencoded_len = len;
-		if (plant(_metadata, self, fd, &ev, self->plain + pos, pos))
+		if (plant(_metadata, self, fd, &ev, self->plain + pos, pos)) {
 			ASSERT_EQ((ssize_t)len, pwrite(fd, self->plain + pos, len, (off_t)pos));
-		else
+		} else {
 			planted++;
+		}
 	}
 	ASSERT_EQ(0, fsync(fd));
 	EXPECT_LE(planted, decode_file(_metadata, self, fd, variant->compression));

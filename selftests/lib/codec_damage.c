@@ -203,6 +203,7 @@ static const struct zstd_case zstd_cases[] = {
 	 18,
 	 -EUCLEAN,
 	 -EUCLEAN},
+	{"a skippable frame alone", {0x50, 0x2a, 0x4d, 0x18, 0, 0, 0, 0}, 8, -EUCLEAN, -EUCLEAN},
 	{"a skippable frame after",
 	 {ZSTD_MAGIC, 0, 7 << 3, ZSTD_RLE_1000, 0x50, 0x2a, 0x4d, 0x18, 0, 0, 0, 0},
 	 18,

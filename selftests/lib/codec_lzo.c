@@ -175,6 +175,43 @@ TEST_F(lzo, lying_lengths_are_refused)
 	}
 }
 
+TEST_F(lzo, a_total_that_ends_inside_a_length_is_refused)
+{
+	size_t end = append(self, append(self, 4, 50), 60);
+
+	memset(self->payload + end, 0, 3);
+	for (size_t more = 1; more < 4; more++) {
+		put_le32(self->payload, (uint32_t)(end + more));
+		EXPECT_EQ(-EUCLEAN, decode_it(self, variant->compression, end + more));
+	}
+}
+
+/* Four literals and a match of three, again and again: eight bytes for seven. */
+static size_t append_swollen(FIXTURE_DATA(lzo) * self, size_t at, size_t units)
+{
+	size_t len = units * 8 + 3;
+
+	for (size_t i = 0; i < units; i++)
+		memcpy(self->payload + at + 4 + i * 8,
+		       "\x01"
+		       "abcd\x21\0",
+		       8);
+	memcpy(self->payload + at + 4 + units * 8, "\x11\0", 3);
+	put_le32(self->payload + at, (uint32_t)len);
+	return at + 4 + len;
+}
+
+TEST_F(lzo, a_segment_beyond_the_kernels_buffer_is_refused)
+{
+	size_t end = append_swollen(self, 4, 100);
+
+	put_le32(self->payload, (uint32_t)end);
+	ASSERT_EQ(700, decode_it(self, variant->compression, end));
+	end = append_swollen(self, 4, self->sector / 7);
+	put_le32(self->payload, (uint32_t)end);
+	EXPECT_EQ(-EUCLEAN, decode_it(self, variant->compression, end));
+}
+
 TEST_F(lzo, padding_stays_in_the_last_sector)
 {
 	size_t end = append(self, 4, 500);
@@ -260,6 +297,27 @@ TEST_F(lzo, the_encoder_keeps_to_the_framing)
 	/* On larger sectors a gap is too rare to wait for. */
 	if (self->sector <= 8192)
 		EXPECT_LT(0, gaps);
+}
+
+TEST_F(lzo, the_gap_at_the_end_fits_its_room_too)
+{
+	struct iovec room = bytes(guarded_end(self->in, self->sector - 1), self->sector - 1);
+	uint64_t seed = 3;
+
+	/* Just so many repetitions that one segment takes about a sector. */
+	for (int i = 0; i < 1000; i++) {
+		uint32_t n = (uint32_t)self->sector / 340;
+		int ret;
+
+		fill(self->plain, self->sector, CONTENT_RANDOM, seed);
+		for (n += codec_random(&seed) % n; n; n--)
+			memcpy(self->plain + codec_random(&seed) % (self->sector - 20),
+			       "copy_range,copy_range", 9 + codec_random(&seed) % 9);
+		ret = encode(self->ctx, variant->compression, bytes(self->plain, self->sector),
+			     room);
+		if (ret != -E2BIG)
+			ASSERT_LE(ret, (int)self->sector - 4);
+	}
 }
 
 TEST_HARNESS_MAIN

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # ocp does what cp does: one command line a line.
 . "$(dirname "$0")/../lib.sh"
-. "$(dirname "$0")/agree.sh"
+. "$(dirname "$0")/agree.lib"
 
 test_a_file_to_a_new_name() { agree f new; }
 test_a_file_over_another() { agree f g; }

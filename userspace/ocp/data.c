@@ -233,7 +233,9 @@ static int file_new_once(struct worker *w, struct item *it, struct attr_pair p)
 	}
 	if (p.extra || w->ocp->o->preserve & (PRESERVE_MODE | PRESERVE_OWNERSHIP)) {
 		err = cr_getattr(p.out, NULL, &stx);
-		if (!err)
+		if (err)
+			item_error(w, it, err, MSG_CREATE);
+		else
 			p.have = attr_of(&stx);
 	}
 	if (!err)

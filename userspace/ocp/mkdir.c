@@ -250,6 +250,10 @@ void mkdir_finish(struct worker *w, struct dir *d)
 	it.dname = d->node->dst_name;
 	if (!d->dst || ocp_stopped(w->ocp))
 		return;
+	if (!d->src) { /* it may not be read, but be looked at from above */
+		p.in = d->up->src;
+		p.in_name = it.name;
+	}
 	xattr_list(w, &p);
 	flags_read(w, &p);
 	attr_apply(w, &p);

@@ -227,7 +227,7 @@ static struct dir *parent_make(struct plan *p, struct dir *up, const char *name)
 	it.through = true;
 	if (!up->dst || (it.fresh && item_dry(p->w, &it, "make directory")))
 		d->made = true;
-	else if (walk_make_target(p->w, &it, d))
+	else if (mkdir_target(p->w, &it, d))
 		goto fail;
 	dir_opened(p->ocp, d);
 	dir_done(p->w, up); /* from here on @d keeps it */

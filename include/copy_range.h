@@ -60,7 +60,10 @@ enum copy_strategy_id {
 #define COPY_RANGE_SERIAL      (1u << 13) /* one worker, bytes written in order */
 #define COPY_RANGE_FLAGS       (COPY_RANGE_STRATEGIES | 0x3f00u)
 
-/* copy_req.len: go on until the source ends, wherever that is by then. */
+/*
+ * copy_req.len: go on until the source ends, wherever that is by then.  Of a
+ * file into itself: where it ends at the start.
+ */
 #define COPY_LEN_EOF UINT64_MAX
 
 /* How far a refusal reaches.  Pair and mount refusals are remembered. */
@@ -134,6 +137,13 @@ struct copy_result {
  * bytes.  After a short count the bytes of the range beyond it are undefined;
  * the file is never longer than its old size or the copied end, unless another
  * process extended it meanwhile.
+ *
+ * Several threads may copy disjoint ranges of the same files at once.  A search
+ * for holes moves the position of @fd_in for a moment even where @off_in is
+ * given: other threads should not rely on it meanwhile.  What of the system
+ * call's answers is different: any negative offset is EINVAL; an end beyond the
+ * largest offset is shortened, not EOVERFLOW; with nothing left in the source
+ * the answer is 0 and never EFBIG; an O_DIRECT descriptor copies any range.
  *
  * Reference: copy_file_range(2); Linux fs/read_write.c vfs_copy_file_range().
  */

@@ -115,11 +115,7 @@ static int refused(struct worker *w, const char *reason, int err)
 	return GAVE_UP;
 }
 
-/*
- * How many bytes of the file the extent just read can stand for in the target;
- * 0 when it is better written plain.
- */
-static uint64_t planted_len(struct worker *w, const struct encoded_iov *ev, uint64_t payload)
+uint64_t planted_len(struct worker *w, const struct encoded_iov *ev, uint64_t payload)
 {
 	struct encoder *e = w->e;
 	uint64_t len = MIN(ev->len, w->end - w->pos), out_end = out_of(e, w->pos) + len;

@@ -201,7 +201,9 @@ int cr_open_fd(struct cr_ns *ns, int fd, struct file **filep)
 
 		if (!type->open_fd)
 			continue;
-		err = type->open_fd(file, fd);
+		err = room_of(ns, i, &file->room);
+		if (!err)
+			err = type->open_fd(file, fd);
 		if (!err)
 			err = file_attach(file, type, filep);
 	}

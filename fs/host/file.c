@@ -2,9 +2,7 @@
 /* file.c - files of this machine: open, read, write; the room's table is at the end. */
 #include <errno.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "fs/host/fiemap.h"
@@ -203,49 +201,6 @@ int host_sync(struct file *file, bool data_only)
 	return r < 0 ? -errno : 0;
 }
 
-static bool is_octal(char c)
-{
-	return c >= '0' && c <= '7';
-}
-
-/* Whether @line of /proc/swaps names @file; blanks of a path are octal there. */
-static bool is_swap(const struct file *file, char *line)
-{
-	char *end = strchr(line, ' '), *at, *to;
-	struct stat st;
-
-	if (!end || line[0] != '/')
-		return false;
-	*end = '\0';
-	for (at = to = line; *at; at++) {
-		if (at[0] == '\\' && is_octal(at[1]) && is_octal(at[2]) && is_octal(at[3])) {
-			*to++ = (char)((at[1] - '0') << 6 | (at[2] - '0') << 3 | (at[3] - '0'));
-			at += 3;
-		} else {
-			*to++ = *at;
-		}
-	}
-	*to = '\0';
-	return !stat(line, &st) && st.st_ino == file->id.ino &&
-	       (((uint64_t)gnu_dev_major(st.st_dev) << 32) | gnu_dev_minor(st.st_dev)) ==
-		       file->id.dev;
-}
-
-int host_busy(struct file *file)
-{
-	FILE *swaps = fopen("/proc/swaps", "re");
-	char line[4200];
-	int err = 0;
-
-	if (!swaps)
-		return 0;
-	while (!err && fgets(line, sizeof(line), swaps))
-		if (is_swap(file, line))
-			err = -ETXTBSY;
-	fclose(swaps);
-	return err;
-}
-
 static const struct file_operations host_file_operations = {
 	HOST_FILE_OPERATIONS,
 	.extents = host_extents,
@@ -255,6 +210,8 @@ const struct fs_type host_fs_type = {
 	.name = "host",
 	.family = host_family,
 	.op = &host_file_operations,
+	.start = host_start,
+	.stop = host_stop,
 	.open = host_open,
 	.open_fd = host_open_fd,
 	.claim = host_claim,

@@ -24,6 +24,10 @@ off_t host_seek(struct file *file, off_t pos, int whence);
 int host_allocate(struct file *file, int mode, off_t pos, off_t len);
 int host_truncate(struct file *file, off_t size);
 int host_sync(struct file *file, bool data_only);
+
+/* swap.c: what the room remembers in one namespace */
+int host_start(void **room);
+void host_stop(void *room);
 int host_busy(struct file *file);
 
 /* range.c: FICLONERANGE and copy_file_range(2) */

@@ -151,13 +151,14 @@ TEST_F(open, closed_descriptor_is_ebadf)
 
 TEST_F(open, no_descriptor_left_is_emfile)
 {
-	struct rlimit lim = {3, 3};
+	struct rlimit lim, none;
 
-	while (dup(0) >= 0 && lim.rlim_cur < 30)
-		lim.rlim_cur++;
-	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &(struct rlimit){3, 3}));
+	ASSERT_EQ(0, getrlimit(RLIMIT_NOFILE, &lim));
+	none = (struct rlimit){3, lim.rlim_max};
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &none));
 	EXPECT_EQ(-EMFILE, cr_open(self->ns, "/", O_RDONLY, 0, &self->f));
 	EXPECT_NULL(self->f);
+	setrlimit(RLIMIT_NOFILE, &lim);
 }
 
 TEST_F(open, closing_nothing_is_allowed)

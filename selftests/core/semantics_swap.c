@@ -102,4 +102,24 @@ TEST_F(swap, after_swapoff_it_copies)
 	EXPECT_EQ(0, try(self->other, self->file, 4096, 0));
 }
 
+/* One namespace hears of swapon and swapoff that come after its first question. */
+TEST_F(swap, a_namespace_notices_changes)
+{
+	struct cr_ns *ns = cr_ns_new();
+	struct copy_req req = {.len = 4096};
+	struct copy_result res;
+
+	ASSERT_EQ(0, cr_open_fd(ns, self->file, &req.in));
+	ASSERT_EQ(0, cr_open_fd(ns, self->other, &req.out));
+	for (unsigned i = 0; i < 3; i++) {
+		EXPECT_EQ(-ETXTBSY, cr_copy_range(&req, &res));
+		ASSERT_EQ(0, swapoff(self->path));
+		EXPECT_EQ(0, cr_copy_range(&req, &res));
+		ASSERT_EQ(0, swapon(self->path, 0));
+	}
+	cr_close(req.in);
+	cr_close(req.out);
+	cr_ns_free(ns);
+}
+
 COPYTEST_MAIN("btrfs", "xfs", "ext4")

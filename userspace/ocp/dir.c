@@ -273,14 +273,21 @@ int dir_hold(struct ocp *ocp, struct dir *d)
 	return err;
 }
 
+/* Close @d for now when nobody uses it and too many are open.  Called with ocp->tree held. */
+static void dir_park(struct ocp *ocp, struct dir *d)
+{
+	if (d->users || d->root || d->parked || !d->listed || ocp->open_dirs <= ocp->max_open_dirs)
+		return;
+	close_both(d);
+	d->parked = true;
+	ocp->open_dirs--;
+}
+
 void dir_release(struct ocp *ocp, struct dir *d)
 {
 	pthread_mutex_lock(&ocp->tree);
-	if (!--d->users && !d->root && d->listed && ocp->open_dirs > ocp->max_open_dirs) {
-		close_both(d);
-		d->parked = true;
-		ocp->open_dirs--;
-	}
+	d->users--;
+	dir_park(ocp, d);
 	pthread_mutex_unlock(&ocp->tree);
 }
 
@@ -364,6 +371,8 @@ void dir_done(struct worker *w, struct dir *d)
 
 		pthread_mutex_lock(&ocp->tree);
 		left = --d->pending;
+		if (left) /* a child that has just ended may have brought it back */
+			dir_park(ocp, d);
 		pthread_mutex_unlock(&ocp->tree);
 		if (left)
 			return;

@@ -74,7 +74,10 @@ void item_verbose(struct worker *w, const struct item *it)
 		return;
 	src = path_src(it->dir->node, it->name);
 	dst = path_dst(it->dir->node, it->dname);
-	report_verbose(w->ocp->report, src, dst);
+	if (it->parent)
+		report_verbose_parent(w->ocp->report, src, dst);
+	else
+		report_verbose(w->ocp->report, src, dst);
 	free(src);
 	free(dst);
 }

@@ -123,6 +123,7 @@ struct item {
 	const char *dname;  /* below dir->dst */
 	unsigned char type; /* DT_* where readdir knew it */
 	bool operand;	    /* it stands on the command line */
+	bool parent;	    /* a directory above it that --parents makes */
 	bool alone;	    /* a task of its own: a directory may be entered */
 	bool clash;	    /* an earlier operand has the same destination */
 	bool fresh;	    /* nothing stands at dname */

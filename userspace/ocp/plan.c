@@ -204,7 +204,7 @@ static char *last_name(const char *source)
 /* --parents: one directory of the source's path, made below the target like its model. */
 static struct dir *parent_make(struct plan *p, struct dir *up, const char *name)
 {
-	struct item it = {.dir = up, .name = name, .dname = name, .operand = true};
+	struct item it = {.dir = up, .name = name, .dname = name, .parent = true};
 	struct dir *d = dir_new(up, name, name);
 	int err;
 

@@ -43,9 +43,9 @@ struct file {
 	const struct file_operations *op;
 	struct mount *mnt;
 	struct file_id id;
-	struct statx seen;   /* what open saw, where it had to look; stx_mask 0: nothing */
-	int oflags;	     /* flags it was opened with */
-	int fd;		     /* rooms of this machine; else -1 */
+	struct statx seen; /* what open saw, where it had to look; stx_mask 0: nothing */
+	int oflags;	   /* flags it was opened with */
+	int fd;		   /* rooms of this machine; else -1 */
 	bool fd_borrowed;
 	bool fresh;	    /* made by this open with O_EXCL: empty, and no other file is it */
 	struct file *lower; /* of a stackable room */

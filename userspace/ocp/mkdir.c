@@ -159,6 +159,16 @@ void guard_done(struct worker *w, struct dir *d)
 	pthread_mutex_unlock(&w->ocp->tree);
 }
 
+/* A temporary name that nothing will replace does not stay. */
+static void unmake(struct item *it, struct dir *d)
+{
+	if (!d->node->temp)
+		return;
+	cr_unlink(it->dir->dst, d->node->temp, AT_REMOVEDIR);
+	free(d->node->temp);
+	d->node->temp = NULL;
+}
+
 /* mkdir_target - make or open the destination directory of @it, which becomes @d's */
 int mkdir_target(struct worker *w, struct item *it, struct dir *d)
 {
@@ -175,6 +185,7 @@ int mkdir_target(struct worker *w, struct item *it, struct dir *d)
 	if (!err)
 		err = cr_getattr_open(d->dst, &stx);
 	if (err) {
+		unmake(it, d);
 		item_error(w, it, err, MSG_MKDIR);
 		return err;
 	}

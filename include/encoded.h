@@ -60,5 +60,6 @@ struct file_extent {
  * data above it that is not on the disk yet.
  */
 #define EXTENTS_SHARED 0x1u
+#define EXTENTS_FLUSH  0x2u /* there surely are shared ones: flush without a look before */
 
 #endif

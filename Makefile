@@ -18,6 +18,7 @@ LIBDIR	?= $(PREFIX)/lib
 INCDIR	?= $(PREFIX)/include
 MANDIR	?= $(PREFIX)/share/man
 BASHDIR	?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR	?= $(PREFIX)/share/zsh/site-functions
 
 ifeq ($(origin CC),default)
 CC	:= gcc
@@ -131,7 +132,7 @@ $(O)/$(SONAME): $(core_objs) lib/libcopy_range.map
 		-Wl,--version-script=lib/libcopy_range.map -o $@ $(core_objs) $(ALL_LDFLAGS) $(EXT_LIBS)
 ifneq ($(SAN),)
 # A sanitizer's runtime lives in the program, so its symbols stay open here.
-$(O)/$(SONAME): ALL_LDFLAGS += -Wl,-z,nodefs
+$(O)/$(SONAME): ALL_LDFLAGS += -Wl,-z,undefs
 endif
 
 # One object with every hidden symbol made local: a static archive that cannot
@@ -184,7 +185,8 @@ check check-threaded: all tests
 .PHONY: install clean distclean help
 install: all
 	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCDIR) $(DESTDIR)$(BINDIR) \
-		$(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man3 $(DESTDIR)$(BASHDIR)
+		$(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man3 $(DESTDIR)$(BASHDIR) \
+		$(DESTDIR)$(ZSHDIR)
 	install -m 644 include/copy_range.h $(DESTDIR)$(INCDIR)/
 	install -m 755 $(O)/$(SONAME) $(DESTDIR)$(LIBDIR)/$(SONAME).$(VERSION)
 	ln -sf $(SONAME).$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME)
@@ -193,9 +195,13 @@ install: all
 	install -m 644 $(O)/copy_range.pc $(DESTDIR)$(LIBDIR)/pkgconfig/
 	set -e; for p in $(programs-y); do install -m 755 "$$p" $(DESTDIR)$(BINDIR)/; done
 	set -e; for m in $(wildcard man/*.1); do install -m 644 "$$m" $(DESTDIR)$(MANDIR)/man1/; done
-	set -e; for m in $(wildcard man/*.3); do install -m 644 "$$m" $(DESTDIR)$(MANDIR)/man3/; done
+	set -e; for m in $(wildcard man/*.3); do install -m 644 "$$m" $(DESTDIR)$(MANDIR)/man3/; \
+		for n in $$(sed -n '/^.Sh NAME/,/^.Nd/s/^.Nm \([a-z_]*\).*/\1/p' "$$m"); do \
+			[ -e $(DESTDIR)$(MANDIR)/man3/$$n.3 ] || \
+				ln -s "$$(basename "$$m")" $(DESTDIR)$(MANDIR)/man3/$$n.3; done; done
 	set -e; for c in $(wildcard completions/*.bash); do \
 		install -m 644 "$$c" $(DESTDIR)$(BASHDIR)/$$(basename "$$c" .bash); done
+	set -e; for c in $(wildcard completions/_*); do install -m 644 "$$c" $(DESTDIR)$(ZSHDIR)/; done
 
 clean:
 	rm -rf $(O)

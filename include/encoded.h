@@ -8,6 +8,7 @@
 #define CR_ENCODED_H
 
 #include <stdint.h>
+#include <sys/uio.h>
 
 /* Values of BTRFS_ENCODED_IO_COMPRESSION_*. */
 enum encoded_compression {
@@ -60,5 +61,16 @@ struct file_extent {
  * data above it that is not on the disk yet.
  */
 #define EXTENTS_SHARED 0x1u
+
+/*
+ * An encoded read or write as a command of io_uring (IORING_OP_URING_CMD). The
+ * caller sets @iov, the room the rest; all of it stays where it is until the
+ * answer has come.
+ */
+struct encoded_cmd {
+	struct iovec iov;
+	uint64_t args[16]; /* what the kernel reads, and answers into */
+	uint32_t op;	   /* sqe->cmd_op; sqe->addr is args */
+};
 
 #endif

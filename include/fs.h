@@ -69,6 +69,12 @@ struct file_operations {
 	ssize_t (*write_encoded)(struct file *, const struct encoded_iov *, const struct iovec *,
 				 off_t);
 	/*
+	 * The same two for io_uring: encoded_cmd() fills a read (ev NULL) or a write
+	 * at pos; encoded_answer() is what a read of @n bytes said.
+	 */
+	void (*encoded_cmd)(struct encoded_cmd *, const struct encoded_iov *ev, off_t pos);
+	int (*encoded_answer)(const struct encoded_cmd *, ssize_t n, struct encoded_iov *ev);
+	/*
 	 * Extents from pos on without a gap, holes included, the first one cut at pos
 	 * and the last at the end of the file; count put in, 0 beyond the end.  A
 	 * plan: the source may change.  how: EXTENTS_*.

@@ -15,6 +15,8 @@
 
 #include "core.h"
 
+#define DENSE_MAX ((uint64_t)128 << 10)
+
 static int check_types(const struct copy_req *req)
 {
 	mode_t in = req->in->id.type, out = req->out->id.type;
@@ -73,6 +75,16 @@ static int check_busy(const struct copy_req *req)
 }
 
 /*
+ * A small file that takes as much storage as it is long has no holes worth two
+ * questions for each of thousands of such files.  Storage set aside beyond its
+ * end could hide one: then zeros are copied, which is only less compact.
+ */
+static bool is_dense(const struct statx *stx)
+{
+	return stx->stx_size <= DENSE_MAX && stx->stx_blocks * 512 >= stx->stx_size;
+}
+
+/*
  * The end of the source.  Files of /proc and their like have content and no
  * size: one read tells, and only the stream can copy them.
  */
@@ -87,6 +99,8 @@ static int clip_to_source(struct copy_req *req, struct copy_limits *lim)
 		return err;
 	if ((uint64_t)req->pos_in < stx.stx_size) {
 		req->len = MIN(req->len, stx.stx_size - (uint64_t)req->pos_in);
+		if (is_dense(&stx))
+			req->flags |= COPY_DENSE;
 		return 0;
 	}
 	if (stx.stx_size || !req->len) {

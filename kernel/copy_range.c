@@ -300,6 +300,9 @@ static int copy_clipped(const struct copy_req *req, unsigned gone, struct copy_r
 	return 0;
 }
 
+/* What is copied at one go cannot be told from what was copied before the source grew. */
+#define AT_ONE_GO ((uint64_t)256 << 10)
+
 /* The source may have grown while it was copied: true when there is more to do. */
 static bool source_grew(struct copy_req *req, struct copy_limits *lim,
 			const struct copy_result *res)
@@ -307,6 +310,8 @@ static bool source_grew(struct copy_req *req, struct copy_limits *lim,
 	struct statx stx;
 	uint64_t len;
 
+	if (res->bytes <= AT_ONE_GO)
+		return false;
 	if (cr_getattr(req->in, NULL, &stx) || stx.stx_size <= (uint64_t)req->pos_in + res->bytes)
 		return false;
 	len = stx.stx_size - (uint64_t)req->pos_in;

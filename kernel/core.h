@@ -59,6 +59,9 @@ struct copy_limits {
 	uint64_t cut;  /* bytes of the request that are beyond that */
 };
 
+/* In copy_req.flags, set by check.c alone: the source is not asked for holes. */
+#define COPY_DENSE (1u << 31)
+
 /* check.c: settles everything about a request before any strategy sees it. */
 int copy_check(struct copy_req *req, struct copy_limits *lim);
 bool copy_same_file(const struct copy_req *req);

@@ -24,12 +24,14 @@
 #include <string.h>
 
 #include "kernel/encoded.h"
+#include "kernel/stream.h"
 
 #define SCAN_PLANS  64			 /* how far to look for something to keep */
 #define LONG_RUN    ((uint64_t)4 << 20)	 /* plain bytes that the stream does better */
 #define PLAIN_ITEM  ((uint64_t)1 << 20)	 /* plain bytes that one worker takes at once */
 #define SHARED_ITEM ((uint64_t)16 << 20) /* shared ones: a clone for each item */
-#define JOBS_MAX    8
+#define JOBS_MAX    8			 /* workers by default, */
+#define JOBS_LIMIT  32			 /* and when they are asked for */
 
 /* Better compression is a larger number, whatever the sector size of LZO. */
 static unsigned rank(uint32_t compression)
@@ -63,8 +65,6 @@ const char *why_not_encoded(const struct encoder *e, const struct file_extent *e
 		return "the destination compresses better";
 	return NULL;
 }
-
-enum way { WAY_HOLE, WAY_PLAIN, WAY_ENCODED, WAY_SHARED };
 
 /* How an extent goes, as far as the plan can tell, and why not a better way. */
 static enum way way_of(const struct encoder *e, const struct file_extent *ext, const char **why)
@@ -195,7 +195,7 @@ static bool next_locked(struct encoder *e, struct item *item, enum way *way)
 	return true;
 }
 
-static bool next_item(struct encoder *e, struct item *item, enum way *way)
+bool next_item(struct encoder *e, struct item *item, enum way *way)
 {
 	bool more;
 
@@ -206,7 +206,7 @@ static bool next_item(struct encoder *e, struct item *item, enum way *way)
 }
 
 /* A worker stopped at @pos: everything after it is undone. */
-static void broke_at(struct encoder *e, uint64_t pos, int err)
+void broke_at(struct encoder *e, uint64_t pos, int err)
 {
 	pthread_mutex_lock(&e->lock);
 	if (pos < e->broken) {
@@ -218,7 +218,7 @@ static void broke_at(struct encoder *e, uint64_t pos, int err)
 	pthread_mutex_unlock(&e->lock);
 }
 
-static int copy_item(struct worker *w, const struct item *item, enum way way)
+int copy_item(struct worker *w, const struct item *item, enum way way)
 {
 	const struct file_extent *ext = &item->ext[0], *last = &item->ext[item->n - 1];
 
@@ -253,25 +253,28 @@ static void work(struct worker *w, bool until_proved)
 	}
 }
 
-static void *work_thread(void *arg)
-{
-	work(arg, false);
-	return NULL;
-}
-
-static bool worker_start(struct worker *w, struct encoder *e)
-{
-	*w = (struct worker){.e = e, .buf = malloc(ENCODED_BUF)};
-	if (w->buf && !pthread_create(&w->thread, NULL, work_thread, w))
-		return true;
-	free(w->buf);
-	return false;
-}
-
-static void worker_end(struct worker *w)
+void worker_end(struct worker *w)
 {
 	share_close(&w->e->share, w->from_slot, w->from);
 	free(w->buf);
+}
+
+/* The workers of one call; each takes a place. */
+struct team {
+	struct encoder *e;
+	atomic_uint taken;
+	struct worker w[JOBS_LIMIT];
+};
+
+static void team_work(void *arg)
+{
+	struct team *team = arg;
+	struct worker *w = &team->w[atomic_fetch_add(&team->taken, 1)];
+
+	w->e = team->e;
+	w->buf = malloc(ENCODED_BUF);
+	if (w->buf)
+		work(w, false);
 }
 
 static unsigned job_count(const struct encoder *e)
@@ -282,27 +285,29 @@ static unsigned job_count(const struct encoder *e)
 	if (e->req->flags & COPY_RANGE_SERIAL)
 		return 1;
 	most = MIN(most, e->req->jobs ? e->req->jobs : JOBS_MAX);
-	return (unsigned)MAX(MIN(most, mem / ENCODED_BUF), 1);
+	return (unsigned)MAX(MIN(MIN(most, mem / ENCODED_BUF), JOBS_LIMIT), 1);
 }
 
-/* The rest of the range by several workers, this thread being the first. */
-static void work_together(struct encoder *e, struct worker *first)
+/*
+ * The rest of the range by several workers.  Without memory for them it stays
+ * undone, and the core asks again.
+ */
+static void work_together(struct encoder *e, struct copy_result *sum)
 {
-	struct worker more[JOBS_MAX * 4];
-	unsigned jobs = MIN(job_count(e), ARRAY_SIZE(more)), n = 0;
+	struct team team = {.e = e};
+	unsigned jobs = job_count(e);
 
 	if (jobs > 1 && e->new_size > e->old_size) {
 		e->sized = !target_reach(e->req->out, e->new_size);
 		if (!e->sized)
 			jobs = 1;
 	}
-	while (n + 1 < jobs && worker_start(&more[n], e))
-		n++;
-	work(first, false);
-	while (n-- > 0) {
-		pthread_join(more[n].thread, NULL);
-		copy_result_add(&first->res, &more[n].res);
-		worker_end(&more[n]);
+	if (jobs > 1)
+		uring_work(e, sum);
+	workers_run(e->next < e->end ? jobs : 0, team_work, &team);
+	for (unsigned i = 0; i < atomic_load(&team.taken); i++) {
+		copy_result_add(sum, &team.w[i].res);
+		worker_end(&team.w[i]);
 	}
 }
 
@@ -317,6 +322,25 @@ static void cut_back(struct encoder *e, uint64_t bytes)
 		cr_truncate(e->req->out, (off_t)size);
 }
 
+/* What lies beyond the first gap was counted too: taken from whoever moved most. */
+static void uncount(struct copy_result *res, uint64_t excess)
+{
+	while (excess) {
+		struct copy_tally *most = &res->by[0];
+		uint64_t some;
+
+		for (unsigned s = 1; s < COPY_STRATEGIES; s++)
+			if (res->by[s].bytes > most->bytes)
+				most = &res->by[s];
+		some = MIN(excess, most->bytes);
+		if (!some)
+			return;
+		most->bytes -= some;
+		most->moved -= MIN(some, most->moved);
+		excess -= some;
+	}
+}
+
 static int encode(struct encoder *e, struct copy_result *res)
 {
 	struct worker first = {.e = e, .buf = malloc(ENCODED_BUF)};
@@ -325,16 +349,18 @@ static int encode(struct encoder *e, struct copy_result *res)
 	if (!first.buf)
 		return -ENOMEM;
 	work(&first, true);
-	if (e->next < e->end)
-		work_together(e, &first);
 	worker_end(&first);
+	if (e->next < e->end)
+		work_together(e, &first.res);
 	reached = MIN(e->next, e->broken) - (uint64_t)e->req->pos_in;
 	if (!reached && e->gave_up.reason)
 		return decline(res, COPY_ENCODED, e->gave_up);
 	if (e->sized)
 		cut_back(e, reached);
+	uncount(&first.res, first.res.bytes - reached);
 	copy_result_add(res, &first.res);
 	res->bytes = reached;
+	res->holes = MIN(res->holes, reached);
 	return e->err;
 }
 

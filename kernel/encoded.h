@@ -46,7 +46,6 @@ struct worker {
 	struct copy_result res;
 	uint64_t pos, end; /* what is left of the item in work, in the source */
 	unsigned char *buf;
-	pthread_t thread;
 	struct file *from;  /* file of the destination last cloned from, */
 	uint32_t from_slot; /* and its number in the map */
 };
@@ -70,6 +69,15 @@ static inline bool is_hole(const struct file_extent *ext)
 	return ext->flags & (EXTENT_HOLE | EXTENT_PREALLOC);
 }
 
+/* How an item goes. */
+enum way { WAY_HOLE, WAY_PLAIN, WAY_ENCODED, WAY_SHARED };
+
+/* encoded.c: the next item, false at the end; an item by its way; where a worker had to end. */
+bool next_item(struct encoder *e, struct item *item, enum way *way);
+int copy_item(struct worker *w, const struct item *item, enum way way);
+void broke_at(struct encoder *e, uint64_t pos, int err);
+void worker_end(struct worker *w);
+
 /* encoded.c: why an extent is not kept as it is stored, whatever its size; NULL: it may be. */
 const char *why_not_encoded(const struct encoder *e, const struct file_extent *ext);
 /* An extent, or some of it, goes another way, for this reason. */
@@ -82,6 +90,20 @@ int copy_hole(struct worker *w);
 int copy_stored(struct worker *w);
 int copy_kept(struct worker *w);
 bool lzo_fits(const struct encoder *e, uint32_t compression);
+/* How many bytes of the file the extent just read stands for in the target; 0: better plain. */
+uint64_t planted_len(struct worker *w, const struct encoded_iov *ev, uint64_t payload);
+
+/*
+ * encoded_uring.c: items by one thread and many commands in flight, as long as
+ * that works.  What it leaves is for the workers.
+ */
+#ifdef CONFIG_ENCODED_URING
+void uring_work(struct encoder *e, struct copy_result *sum);
+#else
+static inline void uring_work(struct encoder *e, struct copy_result *sum)
+{
+}
+#endif
 
 /* encoded_share.c: all extents of the item, which the map wants. */
 #ifdef CONFIG_SHARE

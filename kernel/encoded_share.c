@@ -61,11 +61,16 @@ static int clone_end(struct worker *w, struct file *from, uint64_t off, uint64_t
 
 	if (end - start >= e->sector || out_of(e, end) != e->new_size)
 		return -EINVAL;
-	err = cr_getattr(from, NULL, &stx);
+	/* Nobody may have gone on behind the range: this overwrites the block. */
+	err = cr_getattr(e->req->out, NULL, &stx);
+	if (!err && stx.stx_size > e->new_size)
+		err = -EINVAL;
+	if (!err)
+		err = cr_getattr(from, NULL, &stx);
+	if (!err && stx.stx_size < off + (end - start))
+		err = -EINVAL;
 	if (err)
 		return err;
-	if (stx.stx_size < off + (end - start))
-		return -EINVAL;
 	len = MIN(e->sector, stx.stx_size - off);
 	err = clone_once(w, from, off, len);
 	if (!err && w->pos - start != len)

@@ -47,6 +47,8 @@ int segment_next(const struct copy_req *req, struct segment *seg)
 
 	if (!max)
 		return segment_set(seg, 0, 0, false);
+	if (req->flags & COPY_DENSE)
+		return segment_set(seg, max, max, false);
 	data = cr_seek(req->in, req->pos_in, SEEK_DATA);
 	if (data == -ENXIO)
 		return segment_tail(req, max, seg);

@@ -146,8 +146,9 @@ static int slices_len(const struct copy_req *req, uint64_t *len)
 }
 
 /* One piece here, the rest by all. */
-static void slices_share_out(struct slices *sl, unsigned jobs)
+static void slices_share_out(struct slices *sl)
 {
+	unsigned jobs = sl->req->jobs ? sl->req->jobs : workers_default();
 	uint64_t slice = sl->slice;
 
 	sl->slice = MIN(slice, SLICE_FIRST);
@@ -162,7 +163,6 @@ int slices_run(const struct copy_req *req, struct copy_result *res, uint64_t sli
 {
 	struct slices sl = {
 		.req = req, .run = run, .slice = slice, .sum = res, .f = FRONTIER_START};
-	unsigned jobs = req->jobs ? req->jobs : workers_default();
 	uint64_t old_size;
 	int err = slices_len(req, &sl.len);
 
@@ -174,10 +174,10 @@ int slices_run(const struct copy_req *req, struct copy_result *res, uint64_t sli
 	if (err)
 		return err;
 	pthread_mutex_init(&sl.lock, NULL);
-	if (jobs == 1 || (req->flags & COPY_RANGE_SERIAL))
+	if (req->jobs == 1 || (req->flags & COPY_RANGE_SERIAL))
 		slice_worker(&sl);
 	else
-		slices_share_out(&sl, jobs);
+		slices_share_out(&sl);
 	pthread_mutex_destroy(&sl.lock);
 	return slices_finish(&sl, old_size);
 }

@@ -106,6 +106,7 @@ static void twins_open(struct stream *s, struct twins *t, const struct stream_pl
 	uint32_t a_out = plan->direct_out ? direct_align(req->out) : 0;
 
 	s->align = MAX((uint32_t)ZERO_BLOCK, MAX(a_in, a_out));
+	s->buf = align_up(s->buf, s->align);
 	s->in = twin_plain(req->in, &t->in);
 	s->out = twin_plain(req->out, &t->out);
 	s->din = twin_direct(req->in, &t->din, a_in != 0);

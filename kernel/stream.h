@@ -149,7 +149,7 @@ int async_run(struct stream *s, const struct async_ops *ops);
 int twin_open(const struct file *file, bool direct, struct file *twin);
 void twin_close(struct file *twin);
 uint32_t direct_align(struct file *file);
-bool source_is_cold(const struct copy_req *req);
+bool source_is_cold(const struct copy_req *req, uint64_t len);
 
 /* How a stream goes.  stream_plan.c chooses, stream.c does it. */
 struct stream_plan {

@@ -3,7 +3,7 @@
  * stream_direct.c - the same open file with and without O_DIRECT.
  *
  * O_DIRECT belongs to the open file description, which is the caller's: it is
- * not changed behind his back.  /proc/self/fd/N opens a second description of
+ * not changed behind his back.  /proc/thread-self/fd/N opens a second description of
  * the same inode instead.  That may be refused (no /proc, a mode that changed
  * since the first open): then the copy goes on with what there is.
  */
@@ -23,13 +23,13 @@
 
 int twin_open(const struct file *file, bool direct, struct file *twin)
 {
-	char path[sizeof("/proc/self/fd/") + 12];
+	char path[sizeof("/proc/thread-self/fd/") + 12];
 	int flags = (file->oflags & KEEP_FLAGS) | O_CLOEXEC | O_NONBLOCK;
 
 	*twin = *file;
 	twin->oflags = direct ? file->oflags | O_DIRECT : file->oflags & ~O_DIRECT;
 	twin->fd = -1;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", file->fd);
+	snprintf(path, sizeof(path), "/proc/thread-self/fd/%d", file->fd);
 	twin->fd = open(path, direct ? flags | O_DIRECT : flags);
 	return twin->fd < 0 ? -errno : 0;
 }
@@ -53,24 +53,34 @@ uint32_t direct_align(struct file *file)
 	return MAX(DIRECT_ALIGN, MAX(stx.stx_dio_offset_align, stx.stx_dio_mem_align));
 }
 
+/* A byte of data at or after @pos that can be read without waiting; a hole is no sample. */
+static int sample(struct file *file, off_t pos)
+{
+	off_t data = cr_seek(file, pos, SEEK_DATA);
+	char byte;
+	struct iovec iov = {&byte, 1};
+
+	if (data == -ENXIO)
+		return 0;
+	return preadv2(file->fd, &iov, 1, data < 0 ? pos : data, RWF_NOWAIT) < 0 ? -errno : 1;
+}
+
 /*
  * Samples of one byte that must not wait: most of them refused means that the
  * range would have to come from the device.  A file system that cannot tell
  * counts as cached, since reading through the page cache is never wrong.
  */
-bool source_is_cold(const struct copy_req *req)
+bool source_is_cold(const struct copy_req *req, uint64_t len)
 {
-	unsigned cold = 0;
+	unsigned cold = 0, cached = 0;
 
 	for (unsigned i = 0; i < COLD_SAMPLES; i++) {
-		off_t pos = req->pos_in + (off_t)(req->len / COLD_SAMPLES * i);
-		char byte;
-		struct iovec iov = {&byte, 1};
-		ssize_t n = preadv2(req->in->fd, &iov, 1, pos, RWF_NOWAIT);
+		int r = sample(req->in, req->pos_in + (off_t)(len / COLD_SAMPLES * i));
 
-		if (n < 0 && errno != EAGAIN)
+		if (r < 0 && r != -EAGAIN)
 			return false;
-		cold += n < 0;
+		cold += r < 0;
+		cached += r > 0;
 	}
-	return cold > COLD_SAMPLES / 2;
+	return cold > cached;
 }

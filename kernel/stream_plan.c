@@ -74,7 +74,7 @@ static enum source_kind source_kind(const struct copy_req *req, uint64_t len)
 		return SOURCE_ANY;
 	if (len > memory_size() / 2)
 		return SOURCE_HUGE;
-	return source_is_cold(req) ? SOURCE_COLD : SOURCE_ANY;
+	return source_is_cold(req, len) ? SOURCE_COLD : SOURCE_ANY;
 }
 
 /* Buffers within the bound: first smaller ones, then fewer. */

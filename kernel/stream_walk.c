@@ -61,11 +61,14 @@ static void walk_on(struct stream *s)
 		s->data_end = s->req->len;
 }
 
-/* Chunks end at multiples of the buffer size in the target, so that all but the ends are aligned.
+/*
+ * Chunks end at multiples of the buffer size, so that all but the ends are
+ * aligned: in the target, or in the source if only that is read with O_DIRECT.
  */
 static size_t chunk_len(const struct stream *s)
 {
-	uint64_t room = s->buf - ((uint64_t)s->req->pos_out + s->f.next) % s->buf;
+	int64_t start = s->din && !s->dout ? s->req->pos_in : s->req->pos_out;
+	uint64_t room = s->buf - ((uint64_t)start + s->f.next) % s->buf;
 
 	return (size_t)MIN(room, s->data_end - s->f.next);
 }

@@ -46,6 +46,8 @@ static const struct file_operations btrfs_file_operations = {
 	HOST_FILE_OPERATIONS,
 	.read_encoded = btrfs_read_encoded,
 	.write_encoded = btrfs_write_encoded,
+	.encoded_cmd = btrfs_encoded_cmd,
+	.encoded_answer = btrfs_encoded_answer,
 	.extents = btrfs_extents,
 };
 

@@ -14,6 +14,9 @@ ssize_t btrfs_read_encoded(struct file *file, struct encoded_iov *ev, void *buf,
 ssize_t btrfs_write_encoded(struct file *file, const struct encoded_iov *ev,
 			    const struct iovec *payload, off_t pos);
 
+void btrfs_encoded_cmd(struct encoded_cmd *cmd, const struct encoded_iov *ev, off_t pos);
+int btrfs_encoded_answer(const struct encoded_cmd *cmd, ssize_t n, struct encoded_iov *ev);
+
 /* compression.c: what new data is compressed with on the mount of @file: enum encoded_compression
  */
 uint32_t btrfs_compression_of(const struct file *file, const struct mount *mnt);

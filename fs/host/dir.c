@@ -44,18 +44,27 @@ ssize_t host_readlink(struct file *dir, const char *name, char *buf, size_t size
 	return n < 0 ? -errno : n;
 }
 
-/* An open file is linked through /proc, which needs no capability as AT_EMPTY_PATH does. */
-int host_link(struct file *olddir, const char *old, struct file *dir, const char *name)
+/*
+ * An open file is linked by its descriptor, which needs CAP_DAC_READ_SEARCH or,
+ * since Linux 6.10, the credentials it was opened with (fs/namei.c do_linkat());
+ * else through /proc, which costs a walk through that.
+ */
+static int link_open(const struct file *file, const struct file *dir, const char *name)
 {
 	char path[40];
-	int r;
+	int r = linkat(file->fd, "", dir->fd, name, AT_EMPTY_PATH);
 
-	if (old) {
-		r = linkat(olddir->fd, old, dir->fd, name, 0);
-	} else {
-		snprintf(path, sizeof(path), "/proc/self/fd/%d", olddir->fd);
+	if (r < 0 && (errno == ENOENT || errno == EINVAL)) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", file->fd);
 		r = linkat(AT_FDCWD, path, dir->fd, name, AT_SYMLINK_FOLLOW);
 	}
+	return r;
+}
+
+int host_link(struct file *olddir, const char *old, struct file *dir, const char *name)
+{
+	int r = old ? linkat(olddir->fd, old, dir->fd, name, 0) : link_open(olddir, dir, name);
+
 	return r < 0 ? -errno : 0;
 }
 

@@ -5,6 +5,7 @@
  */
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -264,7 +265,7 @@ static void *meanwhile_main(void *arg)
 	int fd;
 
 	while (__atomic_load_n(&m->progress->bytes, __ATOMIC_RELAXED) < m->at)
-		;
+		sched_yield();
 	if (m->stop)
 		__atomic_store_n(m->stop, 1, __ATOMIC_RELAXED);
 	if (m->truncate && truncate(m->truncate, (off_t)m->len))
@@ -416,6 +417,28 @@ TEST_F(engine, is_replaced_by_threads_where_it_is_forbidden)
 	EXPECT_EQ(0, cr_copy_range(&self->req, &self->res));
 	EXPECT_EQ(len, self->res.bytes);
 	EXPECT_TRUE(file_is(self->out, in, len));
+}
+
+/* What decides for O_DIRECT. */
+TEST(a_source_is_cold_until_it_was_read)
+{
+	const char *dir = fixture_fs("ext4", 64, NULL);
+	struct copy_req req = {.len = 8 * MIB};
+	struct cr_ns *ns = cr_ns_new();
+	char name[300], *model = NULL;
+
+	if (!dir)
+		SKIP(return, "%s", fixture_why());
+	snprintf(name, sizeof(name), "%s/in", dir);
+	ASSERT_TRUE(make_file(name, 8 * MIB, 8 * MIB, &model));
+	fixture_remount(dir, NULL);
+	ASSERT_EQ(0, cr_open(ns, name, O_RDONLY, 0, &req.in));
+	EXPECT_TRUE(source_is_cold(&req, req.len));
+	EXPECT_TRUE(file_is(name, model, 8 * MIB));
+	EXPECT_FALSE(source_is_cold(&req, req.len));
+	cr_close(req.in);
+	cr_ns_free(ns);
+	free(model);
 }
 
 TEST_HARNESS_MAIN

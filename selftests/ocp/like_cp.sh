@@ -94,6 +94,7 @@ test_parents_preserving() { agree -a --parents d/sub/deep/c e; }
 test_parents_two() { agree --parents d/sub/b d/a e; }
 test_parents_of_a_missing_file() { agree --parents d/nope e; }
 test_parents_into_a_file() { agree --parents d/a g; }
+test_parents_verbose() { agree -v --parents d/sub/b e; }
 test_attributes_only() { agree -p --attributes-only f g; }
 test_attributes_only_new() { agree --attributes-only f new; }
 test_special_files_with_r() { agree -r d/pipe e; }

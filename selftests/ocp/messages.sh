@@ -83,6 +83,13 @@ test_names_in_front_of_a_message() {
 	done
 }
 
+test_lines_and_errors_in_one_file_keep_their_order() {
+	: >a && : >b && mkdir c d
+	cp -v a nowhere b c >wanted 2>&1 || :
+	"$OCP" -j1 -v a nowhere b d >seen 2>&1 || :
+	is "$(sed "s/^cp:/ocp:/; s,'c/,'d/," wanted)" "$(cat seen)"
+}
+
 test_verbose() {
 	as_cp -v a x
 	as_cp -v a b d

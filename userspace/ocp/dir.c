@@ -9,6 +9,7 @@
  * one name at a time.  Either way it must be the inode it was.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,6 +29,7 @@ void node_put(struct node *node)
 		struct node *up = node->up;
 
 		cr_close(node->dst);
+		free(node->temp);
 		free(node);
 		node = up;
 	}
@@ -89,8 +91,24 @@ char *path_dst(const struct node *node, const char *name)
 	return path_of(node, name, false);
 }
 
+/* Open @node's directory below @up, whether it has its name already or not. */
+static int open_step(struct ocp *ocp, struct file *up, struct node *node, struct file **filep)
+{
+	const int flags = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	char temp[TEMP_MAX] = "";
+	int err = -ENOENT;
+
+	pthread_mutex_lock(&ocp->tree);
+	if (node->temp)
+		snprintf(temp, sizeof(temp), "%s", node->temp);
+	pthread_mutex_unlock(&ocp->tree);
+	if (temp[0])
+		err = cr_openat(up, temp, flags, 0, filep);
+	return err == -ENOENT ? cr_openat(up, node->dst_name, flags, 0, filep) : err;
+}
+
 /* Open the destination directory of @node anew, from its root, one name at a time. */
-int node_open(struct node *node, struct file **filep)
+int node_open(struct ocp *ocp, struct node *node, struct file **filep)
 {
 	struct node *at = node, **chain;
 	struct file *dir = NULL;
@@ -110,8 +128,7 @@ int node_open(struct node *node, struct file **filep)
 	for (i = 0; i < depth && !err; i++) {
 		struct file *next = NULL;
 
-		err = cr_openat(dir ? dir : at->dst, chain[i]->dst_name,
-				O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0, &next);
+		err = open_step(ocp, dir ? dir : at->dst, chain[i], &next);
 		cr_close(dir);
 		dir = next;
 	}
@@ -197,7 +214,12 @@ static int unpark(struct ocp *ocp, struct dir *d, struct file *src, struct file 
 {
 	int err = reopen(src, d->node->src_name, follow_flag(ocp, d), &d->src_id, &d->src);
 
-	if (!err && d->has_dst)
+	if (err || !d->has_dst)
+		return err;
+	err = -ENOENT;
+	if (d->node->temp)
+		err = reopen(dst, d->node->temp, O_NOFOLLOW, &d->dst_id, &d->dst);
+	if (err == -ENOENT)
 		err = reopen(dst, d->node->dst_name, ocp->o->keep_dir_symlink ? 0 : O_NOFOLLOW,
 			     &d->dst_id, &d->dst);
 	if (err)
@@ -251,14 +273,21 @@ int dir_hold(struct ocp *ocp, struct dir *d)
 	return err;
 }
 
+/* Close @d for now when nobody uses it and too many are open.  Called with ocp->tree held. */
+static void dir_park(struct ocp *ocp, struct dir *d)
+{
+	if (d->users || d->root || d->parked || !d->listed || ocp->open_dirs <= ocp->max_open_dirs)
+		return;
+	close_both(d);
+	d->parked = true;
+	ocp->open_dirs--;
+}
+
 void dir_release(struct ocp *ocp, struct dir *d)
 {
 	pthread_mutex_lock(&ocp->tree);
-	if (!--d->users && !d->root && d->listed && ocp->open_dirs > ocp->max_open_dirs) {
-		close_both(d);
-		d->parked = true;
-		ocp->open_dirs--;
-	}
+	d->users--;
+	dir_park(ocp, d);
 	pthread_mutex_unlock(&ocp->tree);
 }
 
@@ -323,7 +352,7 @@ static void dir_finish(struct worker *w, struct dir *d)
 		free(path);
 	} else {
 		parent_unpark(ocp, d);
-		walk_finish(w, d);
+		mkdir_finish(w, d);
 	}
 	pthread_mutex_lock(&ocp->tree);
 	if (!err)
@@ -342,6 +371,8 @@ void dir_done(struct worker *w, struct dir *d)
 
 		pthread_mutex_lock(&ocp->tree);
 		left = --d->pending;
+		if (left) /* a child that has just ended may have brought it back */
+			dir_park(ocp, d);
 		pthread_mutex_unlock(&ocp->tree);
 		if (left)
 			return;

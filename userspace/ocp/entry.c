@@ -74,7 +74,10 @@ void item_verbose(struct worker *w, const struct item *it)
 		return;
 	src = path_src(it->dir->node, it->name);
 	dst = path_dst(it->dir->node, it->dname);
-	report_verbose(w->ocp->report, src, dst);
+	if (it->parent)
+		report_verbose_parent(w->ocp->report, src, dst);
+	else
+		report_verbose(w->ocp->report, src, dst);
 	free(src);
 	free(dst);
 }
@@ -298,7 +301,9 @@ void item_copy(struct worker *w, struct item *it)
 		return;
 	}
 	dir = S_ISDIR(it->src.stx_mode);
-	if (dir && !it->alone && !it->operand && w->ocp->o->recursive) {
+	if ((dir && !it->alone && !it->operand && w->ocp->o->recursive) ||
+	    (it->guarded && it->src.stx_size >= GUARD_MAX)) {
+		cr_close(it->in);
 		walk_later(w, it);
 		return;
 	}
@@ -308,7 +313,7 @@ void item_copy(struct worker *w, struct item *it)
 		return;
 	switch (target_settle(w, it)) {
 	case TARGET_GO:
-		err = dir ? walk_enter(w, it) : item_make(w, it);
+		err = dir ? mkdir_enter(w, it) : item_make(w, it);
 		if (!err && it->operand)
 			operand_made(w, it);
 		break;

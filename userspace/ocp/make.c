@@ -204,7 +204,7 @@ static int link_dir(struct worker *w, struct node *node)
 
 	if (w->link_dir == node)
 		return 0;
-	err = node_open(node, &dir);
+	err = node_open(w->ocp, node, &dir);
 	if (err)
 		return err;
 	cr_close(w->link_file);

@@ -65,8 +65,31 @@ struct node {
 	atomic_uint refs;
 	struct file *dst; /* of a root: the directory, held open; else NULL */
 	bool root;	  /* its names are written as they are, no slash after them */
+	char *temp;	  /* the name it has while its first files are made; ocp->tree guards it */
 	const char *src_name, *dst_name; /* the same string but for roots */
 	char names[];
+};
+
+struct task {
+	struct task *next;
+	void (*run)(struct worker *w, struct task *task); /* frees it */
+};
+
+/* Names of one directory that wait: a type byte and a string each. */
+struct names {
+	struct task task; /* first */
+	struct dir *dir;
+	unsigned n;
+	bool guarded; /* their directory has a temporary name until they are done */
+	size_t len;
+	char data[];
+};
+
+/* What one buffer of a directory is taken apart into. */
+struct harvest {
+	struct task *dirs;
+	struct names *files; /* the last one is not full; the others hang behind it */
+	unsigned n, batches; /* names in all, bundles of files */
 };
 
 /* A pair of directories being copied. */
@@ -77,17 +100,19 @@ struct dir {
 	struct file_id src_id, dst_id;
 	struct iattr want, have; /* attributes of the source, and those dst has got so far */
 	struct dirbuf buf;
-	uint32_t flags;	  /* inode flags of dst: new files inherit some */
-	unsigned pending; /* reading, queued entries, children: at 0 it is finished */
-	unsigned users;	  /* threads that use src and dst now */
-	bool made;	  /* dst was made by us: nothing stands in it */
-	bool root;	  /* no directory to copy: what the command line's names are relative to */
-	bool read;	  /* its names are wanted */
-	bool listed;	  /* all of them have been read */
-	bool parked;	  /* src and dst are closed for now */
-	bool has_dst;	  /* false below what a dry run would make */
-	dev_t dev;	  /* of the source, for -x */
-	bool acl;	  /* dst has a default ACL */
+	struct harvest harvest; /* the first names, read before dst was made */
+	atomic_uint guards;	/* bundles until it gets its name */
+	uint32_t flags;		/* inode flags of dst: new files inherit some */
+	unsigned pending;	/* reading, queued entries, children: at 0 it is finished */
+	unsigned users;		/* threads that use src and dst now */
+	bool made;		/* dst was made by us: nothing stands in it */
+	bool root;    /* no directory to copy: what the command line's names are relative to */
+	bool read;    /* its names are wanted */
+	bool listed;  /* all of them have been read */
+	bool parked;  /* src and dst are closed for now */
+	bool has_dst; /* false below what a dry run would make */
+	dev_t dev;    /* of the source, for -x */
+	bool acl;     /* dst has a default ACL */
 	atomic_bool no_tmpfile; /* O_TMPFILE does not work here */
 };
 
@@ -98,9 +123,11 @@ struct item {
 	const char *dname;  /* below dir->dst */
 	unsigned char type; /* DT_* where readdir knew it */
 	bool operand;	    /* it stands on the command line */
+	bool parent;	    /* a directory above it that --parents makes */
 	bool alone;	    /* a task of its own: a directory may be entered */
 	bool clash;	    /* an earlier operand has the same destination */
 	bool fresh;	    /* nothing stands at dname */
+	bool guarded;	    /* dir has a temporary name until this is done */
 	bool through;	    /* a symbolic link stands there, and dst is what it points to */
 	bool dangling;	    /* it points to nothing */
 	bool linked;	    /* owner of an entry of the table of hard links */
@@ -110,12 +137,22 @@ struct item {
 	struct statx dst; /* where not fresh */
 };
 
-/* walk.c: directories and the queue of their entries */
+/* names.c: what is in a directory */
+struct names *names_new(struct worker *w, struct dir *d, size_t size);
+void names_add(struct names *names, const char *name, unsigned char type);
+void harvest_read(struct worker *w, struct dir *d, struct harvest *h);
+void harvest_drop(struct harvest *h);
+
+/* walk.c: made into tasks */
 void walk_later(struct worker *w, struct item *it);
-int walk_enter(struct worker *w, struct item *it);
 void walk_tree(struct worker *w, struct dir *d);
-void walk_finish(struct worker *w, struct dir *d);
-int walk_make_target(struct worker *w, struct item *it, struct dir *d);
+
+/* mkdir.c: directories, made and finished */
+#define GUARD_MAX ((uint64_t)1 << 20) /* larger files are not waited for */
+int mkdir_enter(struct worker *w, struct item *it);
+int mkdir_target(struct worker *w, struct item *it, struct dir *d);
+void mkdir_finish(struct worker *w, struct dir *d);
+void guard_done(struct worker *w, struct dir *d);
 
 /* dir.c: life of struct dir and struct node */
 struct dir *dir_new(struct dir *up, const char *src_name, const char *dst_name);
@@ -128,7 +165,7 @@ void dir_pend(struct ocp *ocp, struct dir *d);
 void dir_done(struct worker *w, struct dir *d);
 struct node *node_get(struct node *node);
 void node_put(struct node *node);
-int node_open(struct node *node, struct file **filep);
+int node_open(struct ocp *ocp, struct node *node, struct file **filep);
 /* A path for people: of malloc(); "?" where there is no memory for it. */
 char *path_src(const struct node *node, const char *name);
 char *path_dst(const struct node *node, const char *name);
@@ -224,10 +261,6 @@ bool operands_is_top(struct operands *ops, const struct file_id *id);
 void plan_run(struct worker *w);
 
 /* pool.c */
-struct task {
-	struct task *next;
-	void (*run)(struct worker *w, struct task *task); /* frees it */
-};
 struct pool *pool_new(struct ocp *ocp, struct worker *workers, unsigned n);
 void pool_push(struct pool *pool, struct task *task);
 void pool_drain(struct pool *pool, struct worker *w);

@@ -76,7 +76,7 @@ static bool own_option_used(const struct option_row *own, char **argv)
 	size_t len;
 
 	for (; *argv; argv++) {
-		if (strncmp(*argv, "--", 2))
+		if (strncmp(*argv, "--", 2) != 0)
 			continue;
 		len = strcspn(*argv + 2, "=");
 		if (!len || !begins(own->name, *argv + 2, len))

@@ -59,7 +59,7 @@ int word_match(const char *option, const char *arg, const struct word *words, in
 	size_t len = strlen(arg);
 
 	for (w = words; w->name; w++) {
-		if (strncmp(w->name, arg, len))
+		if (strncmp(w->name, arg, len) != 0)
 			continue;
 		if (!w->name[len]) {
 			*value = w->value;

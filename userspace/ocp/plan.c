@@ -204,7 +204,7 @@ static char *last_name(const char *source)
 /* --parents: one directory of the source's path, made below the target like its model. */
 static struct dir *parent_make(struct plan *p, struct dir *up, const char *name)
 {
-	struct item it = {.dir = up, .name = name, .dname = name, .operand = true};
+	struct item it = {.dir = up, .name = name, .dname = name, .parent = true};
 	struct dir *d = dir_new(up, name, name);
 	int err;
 
@@ -227,7 +227,7 @@ static struct dir *parent_make(struct plan *p, struct dir *up, const char *name)
 	it.through = true;
 	if (!up->dst || (it.fresh && item_dry(p->w, &it, "make directory")))
 		d->made = true;
-	else if (walk_make_target(p->w, &it, d))
+	else if (mkdir_target(p->w, &it, d))
 		goto fail;
 	dir_opened(p->ocp, d);
 	dir_done(p->w, up); /* from here on @d keeps it */

@@ -301,13 +301,15 @@ struct copy_progress *progress_begin(struct progress *p, unsigned worker, const 
 	if (!p || worker >= p->nslots)
 		return NULL;
 	s = &p->slots[worker];
-	len = strlen(name);
-	if (len >= sizeof(s->name))
-		name += len - sizeof(s->name) + 1;
+	len = strlen(name) + 1;
+	if (len > sizeof(s->name)) {
+		name += len - sizeof(s->name);
+		len = sizeof(s->name);
+	}
 	pthread_mutex_lock(&s->lock);
 	s->busy = true;
 	s->size = size;
-	strcpy(s->name, name);
+	memcpy(s->name, name, len);
 	pthread_mutex_unlock(&s->lock);
 	__atomic_fetch_add(&p->begun, size, __ATOMIC_RELAXED);
 	return &s->now;

@@ -17,6 +17,7 @@
 
 #define TEMP_TRIES 100
 #define NAME_LIMIT 255
+#define NEW_FLAGS  (O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC)
 
 /* temp_name - another try at a name beside @name, shortened to what a directory takes */
 void temp_name(struct worker *w, const char *name, char temp[TEMP_MAX])
@@ -55,6 +56,8 @@ int temp_create(struct worker *w, struct item *it, mode_t mode, char temp[TEMP_M
 	int err;
 
 	temp[0] = '\0';
+	if (it->guarded) /* its directory has the temporary name */
+		return cr_openat(d->dst, it->dname, NEW_FLAGS, mode, out);
 	if (!d->no_tmpfile && it->fresh) {
 		err = cr_openat(d->dst, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, mode, out);
 		if (!no_tmpfile(err))
@@ -63,8 +66,7 @@ int temp_create(struct worker *w, struct item *it, mode_t mode, char temp[TEMP_M
 	}
 	for (unsigned i = 0; i < TEMP_TRIES; i++) {
 		temp_name(w, it->dname, temp);
-		err = cr_openat(d->dst, temp, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC,
-				mode, out);
+		err = cr_openat(d->dst, temp, NEW_FLAGS, mode, out);
 		if (err != -EEXIST)
 			return err;
 	}
@@ -91,6 +93,8 @@ int temp_commit(struct worker *w, struct item *it, const char *temp, struct file
 {
 	struct file *dir = it->dir->dst;
 
+	if (it->guarded)
+		return 0;
 	if (!temp[0])
 		return cr_link(out, NULL, dir, it->dname);
 	if (it->fresh)
@@ -101,6 +105,8 @@ int temp_commit(struct worker *w, struct item *it, const char *temp, struct file
 /* temp_drop - it will not be complete */
 void temp_drop(struct item *it, const char *temp)
 {
-	if (temp[0])
+	if (it->guarded)
+		cr_unlink(it->dir->dst, it->dname, 0);
+	else if (temp[0])
 		cr_unlink(it->dir->dst, temp, 0);
 }

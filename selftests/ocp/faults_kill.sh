@@ -1,0 +1,67 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# ocp is killed (SIGKILL) at each single call that it makes while it copies a
+# tree: what has its final name is complete, and a second run makes it whole.
+. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/faults.lib"
+
+after_each() {
+	is 137 "$status"
+	complete src dst old
+	[ ! -d dst ] || find dst -name '.*.ocp-??????' -delete
+	[ ! -d old ] || set -- --atomic
+	"$OCP" -a "$@" -T src dst
+	listing dst | diff want -
+}
+
+# every_kill SIDE OPTION...
+every_kill() {
+	local side=$1
+	shift
+	make_tree src
+	listing src >want
+	each_call "$side" kill -a "$@"
+}
+
+test_every_call_of_the_target() {
+	every_kill dst
+}
+
+test_every_call_of_the_source() {
+	every_kill src
+}
+
+test_every_call_with_temporary_names() {
+	more_rules=',open(.)=EOPNOTSUPP'
+	every_kill dst --offload=never
+}
+
+test_every_call_with_atomic_replacing() {
+	old_tree
+	every_kill dst --atomic
+}
+
+test_without_names_nothing_at_all_is_left() {
+	local n
+	make_tree src
+	for n in 10 20 30 40 50 60 70; do
+		rm -rf dst
+		run "$OCP" -a -T "fault::$T/src" "fault:*@$n=kill:$T/dst"
+		is 137 "$status"
+		is "" "$(leftovers .)"
+	done
+}
+
+test_with_several_workers() {
+	local n
+	make_tree src
+	listing src >want
+	for n in 5 17 30 42 55 68; do
+		rm -rf dst
+		run "$OCP" -a -j4 -T "fault::$T/src" "fault:*@$n=kill:$T/dst"
+		(after_each) || fail "killed at call $n"
+	done
+}
+
+run_tests "$@"

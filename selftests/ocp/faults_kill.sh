@@ -9,7 +9,7 @@
 after_each() {
 	is 137 "$status"
 	complete src dst old
-	[ ! -d dst ] || find dst -name '.*.ocp-??????' -delete
+	find . -depth -name '.*.ocp-??????' -exec rm -rf {} +
 	[ ! -d old ] || set -- --atomic
 	"$OCP" -a "$@" -T src dst
 	listing dst | diff want -
@@ -42,13 +42,13 @@ test_every_call_with_atomic_replacing() {
 	every_kill dst --atomic
 }
 
-test_without_names_nothing_at_all_is_left() {
+test_where_the_directory_exists_nothing_at_all_is_left() {
 	local n
 	make_tree src
-	for n in 10 20 30 40 50 60 70; do
+	for n in 10 15 20 25 30; do
 		rm -rf dst
-		run "$OCP" -a -T "fault::$T/src" "fault:*@$n=kill:$T/dst"
-		is 137 "$status"
+		mkdir dst
+		run "$OCP" -a "fault::$T/src/d/big" "fault::$T/src/text" "fault:*@$n=kill:$T/dst"
 		is "" "$(leftovers .)"
 	done
 }

@@ -10,6 +10,10 @@
 # root, a build (make all bench), and on $TMPDIR's disk six times MIB.  Every file
 # system lies on a loop device of its own with direct I/O, all on that one disk.
 #
+# The plans of a round run in random order, each after as much memory was written
+# and freed as it will need: on a virtual machine the first touch of a page may cost
+# more than the copy, and would hit whoever comes first.
+#
 # Prints per pair: median wall seconds, the ratio to cp's (above 1: faster than
 # cp), and median processor seconds of the process.
 
@@ -30,12 +34,14 @@ fi
 
 dir=$(mktemp -d "${TMPDIR:-/var/tmp}/queue_depth.XXXXXX")
 loops=
+mkdir "$dir/memory"
+mount -t tmpfs -o size="$((mib * 2 + 64))M" tmpfs "$dir/memory"
 cleanup() {
 	for loop in $loops; do
 		umount "$loop" 2>/dev/null || :
 		losetup -d "$loop" || :
 	done
-	umount "$dir/tmpfs" 2>/dev/null || :
+	umount "$dir/a-tmpfs" "$dir/memory" 2>/dev/null || :
 	rm -rf --one-file-system "$dir"
 }
 trap cleanup EXIT
@@ -85,6 +91,8 @@ once() {
 	shift 3
 	rm -f "$to"
 	sync -f "$(dirname "$to")"
+	head -c "$((mib * 2))M" /dev/zero >"$dir/memory/x"
+	rm "$dir/memory/x"
 	if [ "$cache" = cold ]; then
 		dd if="$from" iflag=nocache count=0 status=none
 	else
@@ -111,14 +119,11 @@ pair() {
 	[ -e "$from" ] || head -c "${mib}M" /dev/urandom >"$from"
 	sync -f "$from"
 	rm -f "$dir"/figures.*
-	once "$from" "$to" "$3" cp >/dev/null # the first touch of memory is nobody's fault
 	for _ in $(seq "$rounds"); do
-		n=0
-		while read -r plan; do
-			n=$((n + 1))
+		while read -r n plan; do
 			# shellcheck disable=SC2086
 			once "$from" "$to" "$3" $plan >>"$dir/figures.$n" </dev/null
-		done < <(plans)
+		done < <(plans | nl | shuf)
 	done
 	echo
 	echo "$1 -> $2, $3, $mib MiB, $rounds rounds, load $(cut -d' ' -f1 /proc/loadavg)"

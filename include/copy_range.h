@@ -62,7 +62,8 @@ enum copy_strategy_id {
 
 /*
  * copy_req.len: go on until the source ends, wherever that is by then.  Of a
- * file into itself: where it ends at the start.
+ * file into itself, and of what is small enough for one go (256 KiB): where it
+ * ends at the start.
  */
 #define COPY_LEN_EOF UINT64_MAX
 

@@ -61,6 +61,7 @@ struct file_extent {
  * data above it that is not on the disk yet.
  */
 #define EXTENTS_SHARED 0x1u
+#define EXTENTS_FLUSH  0x2u /* there surely are shared ones: flush without a look before */
 
 /*
  * An encoded read or write as a command of io_uring (IORING_OP_URING_CMD). The

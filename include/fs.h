@@ -15,6 +15,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "attr.h"
@@ -42,9 +43,9 @@ struct file {
 	const struct file_operations *op;
 	struct mount *mnt;
 	struct file_id id;
-	uint64_t attributes; /* STATX_ATTR_* at open */
-	int oflags;	     /* flags it was opened with */
-	int fd;		     /* rooms of this machine; else -1 */
+	struct statx seen; /* what open saw, where it had to look; stx_mask 0: nothing */
+	int oflags;	   /* flags it was opened with */
+	int fd;		   /* rooms of this machine; else -1 */
 	bool fd_borrowed;
 	bool fresh;	    /* made by this open with O_EXCL: empty, and no other file is it */
 	struct file *lower; /* of a stackable room */
@@ -123,7 +124,7 @@ struct fs_type {
 	void (*stop)(void *room);
 	/*
 	 * Open @name (the part after "SCHEME:"), child->oflags are open(2)'s.  Fills
-	 * fd, id, attributes, private.  In a stackable room this and openat come
+	 * fd, id, seen, private.  In a stackable room this and openat come
 	 * before the core opens child->lower, whose id and attributes the child gets;
 	 * when that fails, release is called with lower NULL.
 	 */

@@ -40,6 +40,8 @@ ssize_t cr_write_encoded(struct file *f, const struct encoded_iov *ev, const str
 
 /* Attributes of @file (name NULL) or of @name below it, symlinks not followed. */
 int cr_getattr(struct file *file, const char *name, struct statx *stx);
+/* As they were when @file was opened: for use right after that, when it saves a question. */
+int cr_getattr_open(struct file *file, struct statx *stx);
 int cr_setattr(struct file *file, const char *name, const struct iattr *attr);
 ssize_t cr_listxattr(struct file *file, const char *name, char *list, size_t size);
 ssize_t cr_getxattr(struct file *file, const char *name, const char *key, void *val, size_t size);

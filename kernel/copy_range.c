@@ -354,6 +354,8 @@ int cr_copy_range(const struct copy_req *user, struct copy_result *res)
 	/* The target is full while the source goes on; the signal is for who begins there. */
 	if (!err && lim.cut && res->bytes == req.len)
 		err = -EFBIG;
+	if (err)
+		res->stopped = 0; /* the error came first, or as well */
 	return err ? err : copy_stable(&req, res);
 }
 

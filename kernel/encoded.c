@@ -30,7 +30,7 @@
 #define LONG_RUN    ((uint64_t)4 << 20)	 /* plain bytes that the stream does better */
 #define PLAIN_ITEM  ((uint64_t)1 << 20)	 /* plain bytes that one worker takes at once */
 #define SHARED_ITEM ((uint64_t)16 << 20) /* shared ones: a clone for each item */
-#define JOBS_MAX    8			 /* workers by default, */
+#define JOBS_MAX    16			 /* workers by default, */
 #define JOBS_LIMIT  32			 /* and when they are asked for */
 
 /* Better compression is a larger number, whatever the sector size of LZO. */

@@ -3,6 +3,7 @@
 #include <linux/fs.h>
 
 #include "kernel/encoded.h"
+#include "kernel/stream.h"
 
 /* LZO is framed by the sector; btrfs takes only that of its own sector size. */
 bool lzo_fits(const struct encoder *e, uint32_t compression)
@@ -12,19 +13,25 @@ bool lzo_fits(const struct encoder *e, uint32_t compression)
 
 static int write_all(struct worker *w, size_t len)
 {
-	size_t done = 0;
+	size_t done;
+	int err = full_write(w->e->req->out, w->buf, len, (off_t)out_of(w->e, w->pos), &done);
 
-	while (done < len) {
-		ssize_t n = cr_write(w->e->req->out, w->buf + done, len - done,
-				     (off_t)(out_of(w->e, w->pos)));
+	if (done)
+		copy_account(w->e->req, &w->res, COPY_STREAM, done, done);
+	w->pos += done;
+	return err;
+}
 
-		if (n <= 0)
-			return n ? (int)n : -EIO;
-		copy_account(w->e->req, &w->res, COPY_STREAM, (uint64_t)n, (uint64_t)n);
-		done += (size_t)n;
-		w->pos += (uint64_t)n;
-	}
-	return 0;
+/* Some bytes at w->pos, for once not all of them. */
+static ssize_t read_some(struct worker *w, size_t len)
+{
+	unsigned tries = 0;
+	ssize_t n;
+
+	do {
+		n = cr_read(w->e->req->in, w->buf, len, (off_t)w->pos);
+	} while (n < 0 && rw_retry((int)n, &tries));
+	return n;
 }
 
 /*
@@ -49,7 +56,7 @@ int copy_plain(struct worker *w, uint64_t end, bool direct)
 		int err;
 
 		if (n < 0)
-			n = cr_read(w->e->req->in, w->buf, len, (off_t)w->pos);
+			n = read_some(w, len);
 		if (n <= 0)
 			return n ? (int)n : SOURCE_ENDED;
 		err = write_all(w, (size_t)n);

@@ -156,7 +156,8 @@ static bool unchanged(struct worker *w, const struct part *p)
 	struct file_extent ext;
 	struct statx stx;
 
-	if (op_extents(w->e->req->in, (off_t)p->pos, &ext, 1, EXTENTS_SHARED) != 1 ||
+	if (op_extents(w->e->req->in, (off_t)p->pos, &ext, 1, EXTENTS_SHARED | EXTENTS_FLUSH) !=
+		    1 ||
 	    !share_wants(share, &ext) || ext.len < p->len)
 		return false;
 	was = share_range(share, p->ext, p->pos, p->len);

@@ -87,7 +87,6 @@ static int stack_on(struct file *file, const struct file_operations *op, int err
 		return err;
 	}
 	file->id = file->lower->id;
-	file->attributes = file->lower->attributes;
 	file->fresh = file->lower->fresh;
 	return 0;
 }

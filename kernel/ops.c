@@ -164,6 +164,14 @@ int cr_getattr(struct file *file, const char *name, struct statx *stx)
 	return METHOD(file, getattr) ? file->op->getattr(file, name, stx) : -EOPNOTSUPP;
 }
 
+int cr_getattr_open(struct file *file, struct statx *stx)
+{
+	if (!(file->seen.stx_mask & STATX_BASIC_STATS))
+		return cr_getattr(file, NULL, stx);
+	*stx = file->seen;
+	return 0;
+}
+
 int cr_setattr(struct file *file, const char *name, const struct iattr *attr)
 {
 	return METHOD(file, setattr) ? file->op->setattr(file, name, attr) : -EOPNOTSUPP;

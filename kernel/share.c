@@ -177,7 +177,7 @@ static uint32_t slot_new(struct copy_share *map, const struct file_handle_bytes 
 		if (!slots[n])
 			return 0;
 	}
-	map->slot_count++;
+	__atomic_store_n(&map->slot_count, i + 1, __ATOMIC_RELAXED);
 	*slot_at(map, i) = (struct share_slot){.handle = *h, .next = *bucket};
 	*bucket = i;
 	return i;

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # judge.awk - one program's KTAP as a subtest, and what it comes to.
-# In: status limit verbose name n failed_list counts.  See run.
+# In: status limit verbose name n took failed_list counts.  See run.
 
 BEGIN {
 	plan = -1
@@ -99,6 +99,8 @@ END {
 	show()
 	if (wrong != "")
 		print "  # " wrong
+	if (took >= 10)
+		print "  # took " took " s"
 	printf "%s %d %s%s\n", failed ? "not ok" : "ok", n, name,
 		whole_skip != "" && !failed ? " # SKIP " whole_skip : ""
 	print passed, failed, skipped >> counts

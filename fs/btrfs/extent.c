@@ -348,29 +348,23 @@ static bool any_stored(const struct file_extent *map, unsigned n)
 }
 
 /*
- * The items are an addition: where they cannot be had, for want of privilege or
- * otherwise, FIEMAP's word stands, and is enough for a right copy.
+ * What the items add to @map.  Where they cannot be had, for want of privilege
+ * or otherwise, FIEMAP's word stands, and is enough for a right copy.
  */
-static int list_extents(struct detail *d, const struct fiemap_range *range, bool shared)
+static int add_details(struct detail *d, struct file_extent *map, unsigned n, uint64_t pos,
+		       bool shared)
 {
-	struct file_extent map[FIEMAP_BATCH];
-	unsigned room = d->n < FIEMAP_BATCH ? d->n : FIEMAP_BATCH;
-	int got = fiemap_read(d->file->fd, range, map, room);
-	bool more;
+	bool more = shared ? any_stored(map, n) : any_with(map, n, EXTENT_ENCODED | EXTENT_SHARED);
 
-	if (got <= 0)
-		return got;
-	more = shared ? any_stored(map, (unsigned)got)
-		      : any_with(map, (unsigned)got, EXTENT_ENCODED | EXTENT_SHARED);
 	d->put = 0;
-	if (more && !detail_map(d, map, (unsigned)got, range->pos, shared)) {
+	if (more && !detail_map(d, map, n, pos, shared)) {
 		if (shared)
 			mark_shared(d->file, d->ext, d->put);
 		return (int)d->put;
 	}
-	extent_clip(&map[0], range->pos, UINT64_MAX);
-	memcpy(d->ext, map, (size_t)got * sizeof(map[0]));
-	return got;
+	extent_clip(&map[0], pos, UINT64_MAX);
+	memcpy(d->ext, map, (size_t)n * sizeof(map[0]));
+	return (int)n;
 }
 
 /*
@@ -378,11 +372,24 @@ static int list_extents(struct detail *d, const struct fiemap_range *range, bool
  * be taken for the content of the file: then all is written out and listed
  * again.  Others need no flush, because they are read, and that sees all.
  */
+static int list_extents(struct detail *d, struct fiemap_range *range, bool shared)
+{
+	struct file_extent map[FIEMAP_BATCH];
+	unsigned room = d->n < FIEMAP_BATCH ? d->n : FIEMAP_BATCH;
+	int got = fiemap_read(d->file->fd, range, map, room);
+
+	if (got > 0 && shared && !range->sync && any_with(map, (unsigned)got, EXTENT_SHARED)) {
+		range->sync = true;
+		got = fiemap_read(d->file->fd, range, map, room);
+	}
+	return got > 0 ? add_details(d, map, (unsigned)got, range->pos, shared) : got;
+}
+
 int btrfs_extents(struct file *file, off_t pos, struct file_extent *ext, unsigned n, unsigned how)
 {
 	struct detail d = {.file = file, .ext = ext, .n = n};
+	struct fiemap_range range = {.pos = (uint64_t)pos, .sync = how & EXTENTS_FLUSH};
 	bool shared = how & EXTENTS_SHARED;
-	struct fiemap_range range = {.pos = (uint64_t)pos};
 	struct stat st;
 	int got;
 
@@ -393,8 +400,10 @@ int btrfs_extents(struct file *file, off_t pos, struct file_extent *ext, unsigne
 	range.size = (uint64_t)st.st_size;
 	d.ino = st.st_ino;
 	got = list_extents(&d, &range, shared);
-	if (got <= 0 || !shared || !any_with(ext, (unsigned)got, EXTENT_SHARED))
-		return got;
-	range.sync = true;
-	return list_extents(&d, &range, shared);
+	/* Shared inside the file, which only the extent tree told. */
+	if (got > 0 && shared && !range.sync && any_with(ext, (unsigned)got, EXTENT_SHARED)) {
+		range.sync = true;
+		got = list_extents(&d, &range, shared);
+	}
+	return got;
 }

@@ -139,7 +139,7 @@ static void cut_front(struct file_extent *ext, uint64_t pos)
  */
 int host_extents(struct file *file, off_t pos, struct file_extent *ext, unsigned n, unsigned how)
 {
-	struct fiemap_range range = {.pos = (uint64_t)pos};
+	struct fiemap_range range = {.pos = (uint64_t)pos, .sync = how & EXTENTS_FLUSH};
 	uint32_t magic = file->mnt->magic;
 	struct stat st;
 	int got;
@@ -152,7 +152,7 @@ int host_extents(struct file *file, off_t pos, struct file_extent *ext, unsigned
 		return -errno;
 	range.size = (uint64_t)st.st_size;
 	got = fiemap_read(file->fd, &range, ext, n);
-	if (any_with(ext, got, EXTENT_SHARED | EXTENT_PREALLOC)) {
+	if (!range.sync && any_with(ext, got, EXTENT_SHARED | EXTENT_PREALLOC)) {
 		range.sync = true;
 		got = fiemap_read(file->fd, &range, ext, n);
 	}

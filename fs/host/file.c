@@ -13,15 +13,15 @@ const char host_family[] = "host";
 /* What the core wants to know of a file, from one statx(2). */
 static int identify(struct file *file)
 {
-	struct statx stx;
+	struct statx *stx = &file->seen;
+	int err = host_getattr(file, NULL, stx);
 
-	if (statx(file->fd, "", AT_EMPTY_PATH, STATX_TYPE | STATX_INO | STATX_MNT_ID, &stx) < 0)
-		return -errno;
-	file->id.dev = ((uint64_t)stx.stx_dev_major << 32) | stx.stx_dev_minor;
-	file->id.ino = stx.stx_ino;
-	file->id.mount = stx.stx_mask & STATX_MNT_ID ? stx.stx_mnt_id : 0;
-	file->id.type = stx.stx_mode & S_IFMT;
-	file->attributes = stx.stx_attributes;
+	if (err)
+		return err;
+	file->id.dev = ((uint64_t)stx->stx_dev_major << 32) | stx->stx_dev_minor;
+	file->id.ino = stx->stx_ino;
+	file->id.mount = stx->stx_mask & STATX_MNT_ID ? stx->stx_mnt_id : 0;
+	file->id.type = stx->stx_mode & S_IFMT;
 	return 0;
 }
 

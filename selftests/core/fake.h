@@ -15,7 +15,7 @@
 
 #include "fs.h"
 
-#define FAKE_MAX 65536
+#define FAKE_MAX (512 << 10)
 
 enum fake_way { FAKE_CLONE, FAKE_OFFLOAD, FAKE_WAYS };
 

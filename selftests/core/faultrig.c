@@ -12,10 +12,13 @@
 
 static void rig_url(const struct rig *rig, const char *rules, const char *name, char *url)
 {
+	const char *dir = rig->plan.dir;
 	int n = rules ? snprintf(url, URL_SIZE, "fault:%s:", rules) : 0;
 
-	if (rig->plan.dir)
-		snprintf(url + n, URL_SIZE - (size_t)n, "%s/%s", rig->plan.dir, name);
+	if (rig->plan.out_dir && !strcmp(name, "out"))
+		dir = rig->plan.out_dir;
+	if (dir)
+		snprintf(url + n, URL_SIZE - (size_t)n, "%s/%s", dir, name);
 	else
 		snprintf(url + n, URL_SIZE - (size_t)n, "mem:%s", name);
 }
@@ -88,6 +91,8 @@ int rig_make(struct rig *rig, const struct rig_plan *plan)
 		err = cr_open(rig->ns, url, O_RDWR | O_CREAT, 0600, &rig->out);
 	if (!err)
 		err = fill_source(rig);
+	if (!err)
+		err = cr_sync(rig->in, false); /* extents that are on the disk */
 	return err ? err : rig_again(rig);
 }
 

@@ -13,10 +13,11 @@
 
 /* What a rig is made of. */
 struct rig_plan {
-	const char *dir; /* where the files are; NULL: the mem room */
-	size_t len;	 /* of the source */
-	size_t old_len;	 /* of the target before the copy */
-	size_t hole;	 /* of the source, every other run of this many bytes is a hole; 0: none */
+	const char *dir;     /* where the files are; NULL: the mem room */
+	const char *out_dir; /* where the target is, if elsewhere */
+	size_t len;	     /* of the source */
+	size_t old_len;	     /* of the target before the copy */
+	size_t hole; /* of the source, every other run of this many bytes is a hole; 0: none */
 };
 
 struct rig {

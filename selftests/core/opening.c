@@ -80,6 +80,16 @@ TEST_F(open, unknown_scheme_is_a_path)
 	EXPECT_EQ(0, cr_close(self->f));
 }
 
+TEST_F(open, a_name_that_begins_like_a_scheme_is_a_path)
+{
+	struct stat st;
+
+	ASSERT_EQ(0, chdir(fixture_dir()));
+	EXPECT_EQ(0, cr_open(self->ns, "memory", O_RDWR | O_CREAT, 0600, &self->f));
+	EXPECT_EQ(0, stat("memory", &st));
+	EXPECT_EQ(0, cr_close(self->f));
+}
+
 TEST_F(open, a_scheme_is_escaped_by_a_folder)
 {
 	struct stat st;

@@ -107,7 +107,7 @@ static bool source_open(struct worker *w, struct item *it)
 	if (cr_openat(it->dir->src, it->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0,
 		      &it->in))
 		return false;
-	if (!cr_getattr(it->in, NULL, &it->src) && S_ISREG(it->src.stx_mode))
+	if (!cr_getattr_open(it->in, &it->src) && S_ISREG(it->src.stx_mode))
 		return true;
 	cr_close(it->in);
 	it->in = NULL;
@@ -126,7 +126,7 @@ static int source_stat(struct worker *w, struct item *it)
 	err = cr_openat(it->dir->src, it->name, O_PATH | O_CLOEXEC, 0, &file);
 	if (err)
 		return err;
-	err = cr_getattr(file, NULL, &it->src);
+	err = cr_getattr_open(file, &it->src);
 	cr_close(file);
 	return err;
 }

@@ -173,7 +173,7 @@ int mkdir_target(struct worker *w, struct item *it, struct dir *d)
 	if (!err)
 		err = open_made(it, d, d->node->temp ? d->node->temp : it->dname, flags);
 	if (!err)
-		err = cr_getattr(d->dst, NULL, &stx);
+		err = cr_getattr_open(d->dst, &stx);
 	if (err) {
 		item_error(w, it, err, MSG_MKDIR);
 		if (d->node->temp)

@@ -7,6 +7,7 @@
  * unless their order can be seen: two with one destination, -i, -v.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -123,7 +124,7 @@ static void root_drop(struct plan *p)
 /* The root for a source below @src and a target below @dst; the last one if it fits. */
 static struct dir *root_for(struct plan *p, const char *source, const char *dest)
 {
-	char *src = dup_n(source, dir_len(source)), *dst;
+	char *src = dup_n(source, dir_len(source)), *dst = NULL;
 	int err = -ENOENT;
 
 	if (p->target) {
@@ -131,8 +132,9 @@ static struct dir *root_for(struct plan *p, const char *source, const char *dest
 
 		dst = malloc(n + 2);
 		if (dst)
-			strcpy(stpcpy(dst, p->target), n && p->target[n - 1] == '/' ? "" : "/");
-	} else {
+			snprintf(dst, n + 2, "%s%s", p->target,
+				 n && p->target[n - 1] == '/' ? "" : "/");
+	} else if (dest) {
 		dst = dup_n(dest, dir_len(dest));
 	}
 	if (src && dst && p->root && !strcmp(src, p->root->node->src_name))

@@ -129,8 +129,8 @@ static int publish(struct worker *w, struct dir *d)
 		return err;
 	up = d->up->dst;
 	err = cr_rename(up, node->temp, node->dst_name, RENAME_NOREPLACE);
-	if (err == -EINVAL ||
-	    err == -ENOSYS) /* no such thing here: it replaces only what is empty */
+	if (err && err != -EEXIST) /* the flag is not known everywhere; without it only an empty
+				      directory is replaced */
 		err = cr_rename(up, node->temp, node->dst_name, 0);
 	dir_release(w->ocp, d->up);
 	return err;
@@ -187,6 +187,8 @@ int mkdir_target(struct worker *w, struct item *it, struct dir *d)
 	if (err) {
 		unmake(it, d);
 		item_error(w, it, err, MSG_MKDIR);
+		if (d->node->temp)
+			cr_unlink(it->dir->dst, d->node->temp, AT_REMOVEDIR);
 		return err;
 	}
 	d->have = attr_of(&stx);

@@ -40,13 +40,13 @@ struct choice {
 static const struct choice choices[] = {
 #ifdef CONFIG_STREAM_URING
 	{&stream_uring, SOURCE_HUGE, 8, 1024, true, true},
-	{&stream_uring, SOURCE_COLD, 8, 512, true, false},
+	{&stream_uring, SOURCE_COLD, 8, 1024, true, false},
 #endif
 #ifdef CONFIG_STREAM_AIO
 	{&stream_aio, SOURCE_HUGE, 8, 1024, true, true},
 #endif
 	{&stream_threads, SOURCE_HUGE, 8, 1024, true, true},
-	{&stream_threads, SOURCE_COLD, 4, 512, false, false},
+	{&stream_threads, SOURCE_COLD, 4, 512, true, false},
 	{&stream_threads, SOURCE_ANY, 0, 512, false, false},
 };
 

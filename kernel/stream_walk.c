@@ -78,7 +78,7 @@ bool stream_next(struct stream *s, struct chunk *c)
 	bool got = false;
 
 	pthread_mutex_lock(&s->lock);
-	if (copy_stopped(s->req))
+	if (s->f.next < s->req->len && copy_stopped(s->req))
 		s->stopped = s->ended = true;
 	if (!s->ended)
 		walk_on(s);

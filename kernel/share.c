@@ -58,7 +58,7 @@ struct copy_share {
 	pthread_cond_t changed; /* some range is no longer being copied */
 	struct file *dir;
 	struct share_tree tree;
-	struct share_slot **slots;
+	void **slots;				    /* chunks of them */
 	uint32_t slot_count, buckets[SLOT_BUCKETS]; /* slot 0 is none */
 	uint8_t sources[SOURCES_MAX][16];	    /* fsids */
 	unsigned source_count;
@@ -85,7 +85,7 @@ static bool later(struct statx_timestamp a, struct statx_timestamp b)
 
 static struct share_slot *slot_at(const struct copy_share *map, uint32_t i)
 {
-	return &map->slots[i / SLOT_CHUNK][i % SLOT_CHUNK];
+	return (struct share_slot *)map->slots[i / SLOT_CHUNK] + i % SLOT_CHUNK;
 }
 
 struct copy_share *copy_share_new(struct file *dst_dir)
@@ -148,7 +148,7 @@ static uint32_t slot_find(struct copy_share *map, const struct file_handle_bytes
 {
 	uint32_t i = *bucket_of(map, h);
 
-	while (i && (slot_at(map, i)->dead || memcmp(&slot_at(map, i)->handle, h, sizeof(*h))))
+	while (i && (slot_at(map, i)->dead || memcmp(&slot_at(map, i)->handle, h, sizeof(*h)) != 0))
 		i = slot_at(map, i)->next;
 	return i;
 }
@@ -168,12 +168,12 @@ static uint32_t slot_new(struct copy_share *map, const struct file_handle_bytes 
 		return 0;
 	if (i % SLOT_CHUNK == 0 || i == 1) {
 		size_t n = i / SLOT_CHUNK;
-		struct share_slot **slots = realloc(map->slots, (n + 1) * sizeof(*slots));
+		void **slots = realloc(map->slots, (n + 1) * sizeof(*slots));
 
 		if (!slots)
 			return 0;
 		map->slots = slots;
-		slots[n] = malloc(SLOT_CHUNK * sizeof(**slots));
+		slots[n] = malloc(SLOT_CHUNK * sizeof(struct share_slot));
 		if (!slots[n])
 			return 0;
 	}
@@ -507,7 +507,7 @@ static unsigned source_of(struct copy_share *map, const uint8_t fsid[16])
 	unsigned i = 0;
 
 	pthread_mutex_lock(&map->lock);
-	while (i < map->source_count && memcmp(map->sources[i], fsid, 16))
+	while (i < map->source_count && memcmp(map->sources[i], fsid, 16) != 0)
 		i++;
 	if (i == map->source_count && i < SOURCES_MAX)
 		memcpy(map->sources[map->source_count++], fsid, 16);
@@ -524,9 +524,9 @@ const char *share_begin(struct share_use *use, const struct copy_req *req)
 
 	*use = (struct share_use){.out = req->out};
 	if (!map || (req->flags & COPY_RANGE_NO_CLONE) || !req->in->op->extents ||
-	    !memcmp(in->fsid, out->fsid, sizeof(in->fsid)))
+	    memcmp(in->fsid, out->fsid, sizeof(in->fsid)) == 0)
 		return NULL;
-	if (memcmp(out->fsid, map->dir->mnt->fsid, sizeof(out->fsid)))
+	if (memcmp(out->fsid, map->dir->mnt->fsid, sizeof(out->fsid)) != 0)
 		return "the destination is not on the file system whose sharing is kept";
 	if (!req->out->op->clone_range || atomic_load(&map->useless) ||
 	    (atomic_load(&out->lost) & (1u << COPY_CLONE)))

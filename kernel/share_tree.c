@@ -8,7 +8,7 @@
 
 struct share_node *share_node(const struct share_tree *tree, uint32_t i)
 {
-	return &tree->chunks[i / CHUNK][i % CHUNK];
+	return (struct share_node *)tree->chunks[i / CHUNK] + i % CHUNK;
 }
 
 /* A node's priority is its number, mixed: random enough, and takes no space. */
@@ -117,12 +117,12 @@ static uint32_t take(struct share_tree *tree)
 		return 0;
 	if (tree->used % CHUNK == 0 || tree->used == 1) {
 		size_t n = tree->used / CHUNK;
-		struct share_node **chunks = realloc(tree->chunks, (n + 1) * sizeof(*chunks));
+		void **chunks = realloc(tree->chunks, (n + 1) * sizeof(*chunks));
 
 		if (!chunks)
 			return 0;
 		tree->chunks = chunks;
-		chunks[n] = malloc(CHUNK * sizeof(**chunks));
+		chunks[n] = malloc(CHUNK * sizeof(struct share_node));
 		if (!chunks[n])
 			return 0;
 	}

@@ -23,7 +23,7 @@ struct share_node {
 };
 
 struct share_tree {
-	struct share_node **chunks;
+	void **chunks;		   /* of nodes */
 	uint32_t used, free, root; /* node 0 is none */
 	size_t max;		   /* nodes */
 };

@@ -41,7 +41,7 @@ FIXTURE_SETUP(layout)
 {
 	const char *seed = getenv("SEED");
 
-	self->seed = seed ? (unsigned)atoi(seed) : 1;
+	self->seed = seed ? (unsigned)strtoul(seed, NULL, 0) : 1;
 	self->lab.src = fixture_fs("btrfs", 400, variant->src);
 	self->lab.dst = fixture_fs("btrfs", 400, variant->dst);
 	if (!self->lab.src || !self->lab.dst)

@@ -123,7 +123,6 @@ static int run_flush(struct worker *w, struct run *run)
 	w->pos = run->pos;
 	err = open_from(w, run->slot);
 	if (err == -EPERM || err == -EACCES) {
-		share_lost(share, "opening files by handle needs root (CAP_DAC_READ_SEARCH)", -err);
 		note(w, "shared blocks are copied: no right to open files by handle", -err);
 		return copy_unshared(w, end);
 	}
@@ -140,7 +139,6 @@ static int run_flush(struct worker *w, struct run *run)
 		return 0;
 	if (err == -EOPNOTSUPP)
 		share_disable(share);
-	share_lost(share, "the destination refuses to share the blocks", -err);
 	note(w, "shared blocks are copied: the destination refuses to share them", -err);
 	return copy_unshared(w, end);
 }
@@ -227,6 +225,8 @@ static void put_copied(struct worker *w, const struct part *p, struct share_clai
 	struct share_range r = share_range(share, p->ext, p->pos, p->len);
 	uint32_t slot = claim->slot ? 0 : share_slot(share, w->e->req->out);
 
+	if (!claim->slot && !slot)
+		note(w, "shared blocks are copied: the file cannot be found again", ENOMEM);
 	if (claim->slot) {
 		share_put(share, claim, claim->slot, claim->off, claim->range.len);
 	} else if (r.addr == claim->range.addr) {
@@ -307,6 +307,8 @@ static int copy_piece(struct worker *w, const struct file_extent *ext, uint64_t 
 		w->end = MIN(w->end, *at + (claim.range.addr + claim.range.len - want.addr));
 		err = copy_first(w, ext, &claim);
 	} else {
+		if (!head)
+			note(w, "shared blocks are copied: the map of them is full", ENOMEM);
 		err = head ? copy_head(w, head, end) : copy_unshared(w, w->end);
 	}
 	*at = w->pos;

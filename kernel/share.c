@@ -25,7 +25,7 @@
  *   another process changes a copy	its mtime is later than our last write
  *
  * Space: 48 bytes for an extent and 72 for a file, SHARE_MEM at most.  Beyond it
- * sharing of further extents is lost, and said so (copy_why of encoded).
+ * sharing of further extents is lost, which copy_why of encoded says.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,7 +67,6 @@ struct copy_share {
 	atomic_bool useless;	 /* the destination does not share blocks */
 	bool probed, hold;	 /* whether handles open nothing here, for want of privilege */
 	unsigned held;		 /* files held open instead */
-	struct copy_why lost;
 };
 
 static struct statx_timestamp now(clockid_t clock)
@@ -120,17 +119,6 @@ void copy_share_free(struct copy_share *map)
 void share_disable(struct share_use *use)
 {
 	atomic_store(&use->map->useless, true);
-}
-
-void share_lost(struct share_use *use, const char *reason, int error)
-{
-	struct copy_why *lost = &use->map->lost;
-
-	pthread_mutex_lock(&use->map->lock);
-	if (!lost->reason)
-		*lost = (struct copy_why){.reason = reason, .error = error};
-	lost->count++;
-	pthread_mutex_unlock(&use->map->lock);
 }
 
 /* Files of the destination -------------------------------------------------- */
@@ -226,8 +214,6 @@ uint32_t share_slot(struct share_use *use, struct file *file)
 		use->slot = i;
 	}
 	pthread_mutex_unlock(&map->lock);
-	if (!i)
-		share_lost(use, "a file of the destination cannot be remembered", EOPNOTSUPP);
 	return i;
 }
 
@@ -435,8 +421,6 @@ enum share_answer share_claim(struct share_use *use, const struct share_range *w
 			answer = SHARE_COPY;
 	}
 	pthread_mutex_unlock(&map->lock);
-	if (answer == SHARE_COPY)
-		share_lost(use, "more shared extents than fit into the map", ENOMEM);
 	return answer;
 }
 

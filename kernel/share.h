@@ -88,9 +88,6 @@ int share_pool(struct share_use *use, uint64_t len, struct share_place *place);
 
 /* The destination cannot share blocks at all. */
 void share_disable(struct share_use *use);
-/* Sharing of an extent was lost. */
-void share_lost(struct share_use *use, const char *reason, int error);
-
 /* A request is about to write to req->out: what the map knew there ends. */
 void share_overwrite(const struct copy_req *req);
 

@@ -33,7 +33,7 @@ depth() {
 			i=$((i + 1))
 			cd -P ./ddd* || exit
 		done
-		echo $i
+		echo "$i"
 	)
 }
 
@@ -43,9 +43,9 @@ test_deeper_than_PATH_MAX_with_few_descriptors() {
 	for jobs in 1 4; do
 		(
 			ulimit -n 64
-			"$OCP" -a -j $jobs src dst$jobs
+			"$OCP" -a -j "$jobs" src "dst$jobs"
 		)
-		is 60 "$(depth dst$jobs)"
+		is 60 "$(depth "dst$jobs")"
 	done
 }
 
@@ -162,8 +162,8 @@ test_SIGTERM_leaves_only_whole_files() {
 	local i pid
 	mkdir src
 	for i in 1 2 3 4; do
-		mkdir src/$i
-		head -c 200K /dev/urandom | tee src/$i/{a,b,c,d} >/dev/null
+		mkdir "src/$i"
+		head -c 200K /dev/urandom | tee "src/$i"/{a,b,c,d} >/dev/null
 	done
 	mkfifo gate
 	mkdir out
@@ -173,10 +173,10 @@ test_SIGTERM_leaves_only_whole_files() {
 	exec 7>gate
 	echo part >&7
 	until [ -e out/src/4/d ]; do :; done
-	kill -TERM $pid
-	exec 7>&-
+	kill -TERM "$pid"
 	i=0
-	wait $pid || i=$?
+	wait "$pid" || i=$?
+	exec 7>&-
 	is 143 $i
 	is "" "$(diff -r src out/src)"
 	[ ! -e out/gate ] || fail "an incomplete file has its name"

@@ -70,6 +70,7 @@ test_names_of_any_bytes() {
 	"$OCP" -a src dst
 	no_difference src dst
 	"$OCP" -a src/* dst
+	touch -r src dst
 	no_difference src dst
 }
 
@@ -83,6 +84,7 @@ test_hard_links_across_directories_and_operands() {
 	"$OCP" -a src/a src/b src/c dst
 	is 1 "$(stat -c %i dst/a/1/f dst/b/2/f dst/c/f | sort -u | wc -l)"
 	is 1 "$(stat -c %i dst/b/g dst/c/2/h | sort -u | wc -l)"
+	touch -r src dst
 	no_difference src dst
 }
 
@@ -177,7 +179,7 @@ test_SIGTERM_leaves_only_whole_files() {
 	i=0
 	wait "$pid" || i=$?
 	exec 7>&-
-	is 143 $i
+	is 143 "$i"
 	is "" "$(diff -r src out/src)"
 	[ ! -e out/gate ] || fail "an incomplete file has its name"
 	is "" "$(find out -name '.*.ocp-*')"

@@ -174,7 +174,7 @@ test_SIGTERM_leaves_only_whole_files() {
 	pid=$!
 	exec 7>gate
 	echo part >&7
-	until [ -e out/src/4/d ]; do :; done
+	until [ "$(find out/src -name '.*.ocp-*' -prune -o -type f -print 2>&1 | wc -l)" = 16 ]; do :; done
 	kill -TERM "$pid"
 	i=0
 	wait "$pid" || i=$?

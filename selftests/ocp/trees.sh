@@ -33,7 +33,7 @@ depth() {
 			i=$((i + 1))
 			cd -P ./ddd* || exit
 		done
-		echo $i
+		echo "$i"
 	)
 }
 
@@ -43,9 +43,9 @@ test_deeper_than_PATH_MAX_with_few_descriptors() {
 	for jobs in 1 4; do
 		(
 			ulimit -n 64
-			"$OCP" -a -j $jobs src dst$jobs
+			"$OCP" -a -j "$jobs" src "dst$jobs"
 		)
-		is 60 "$(depth dst$jobs)"
+		is 60 "$(depth "dst$jobs")"
 	done
 }
 
@@ -70,6 +70,7 @@ test_names_of_any_bytes() {
 	"$OCP" -a src dst
 	no_difference src dst
 	"$OCP" -a src/* dst
+	touch -r src dst
 	no_difference src dst
 }
 
@@ -83,6 +84,7 @@ test_hard_links_across_directories_and_operands() {
 	"$OCP" -a src/a src/b src/c dst
 	is 1 "$(stat -c %i dst/a/1/f dst/b/2/f dst/c/f | sort -u | wc -l)"
 	is 1 "$(stat -c %i dst/b/g dst/c/2/h | sort -u | wc -l)"
+	touch -r src dst
 	no_difference src dst
 }
 
@@ -162,8 +164,8 @@ test_SIGTERM_leaves_only_whole_files() {
 	local i pid
 	mkdir src
 	for i in 1 2 3 4; do
-		mkdir src/$i
-		head -c 200K /dev/urandom | tee src/$i/{a,b,c,d} >/dev/null
+		mkdir "src/$i"
+		head -c 200K /dev/urandom | tee "src/$i"/{a,b,c,d} >/dev/null
 	done
 	mkfifo gate
 	mkdir out
@@ -172,12 +174,12 @@ test_SIGTERM_leaves_only_whole_files() {
 	pid=$!
 	exec 7>gate
 	echo part >&7
-	until [ -e out/src/4/d ]; do :; done
-	kill -TERM $pid
-	exec 7>&-
+	until [ "$(find out/src -name '.*.ocp-*' -prune -o -type f -print 2>&1 | wc -l)" = 16 ]; do :; done
+	kill -TERM "$pid"
 	i=0
-	wait $pid || i=$?
-	is 143 $i
+	wait "$pid" || i=$?
+	exec 7>&-
+	is 143 "$i"
 	is "" "$(diff -r src out/src)"
 	[ ! -e out/gate ] || fail "an incomplete file has its name"
 	is "" "$(find out -name '.*.ocp-*')"

@@ -7,6 +7,7 @@
  * inode stay what they are; with --atomic it is replaced like a new one.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -45,6 +46,14 @@ static int source_open(struct worker *w, struct item *it)
 	return err;
 }
 
+/* Wait for something to read, but not longer than a signal may be kept waiting. */
+static bool plain_ready(struct file *in)
+{
+	struct pollfd pfd = {.fd = cr_file_fd(in), .events = POLLIN};
+
+	return pfd.fd < 0 || poll(&pfd, 1, 200) != 0;
+}
+
 /* read(2) and write(2) as they come: pipes, terminals and devices have no offsets. */
 static ssize_t plain_step(struct file *in, struct file *out, char *buf, uint64_t pos)
 {
@@ -80,13 +89,13 @@ static int plain_copy(struct worker *w, const struct copy_req *req, struct copy_
 	if (!buf)
 		return -ENOMEM;
 	do {
-		res->bytes += (uint64_t)n;
+		res->bytes += n > 0 ? (uint64_t)n : 0;
 		res->by[COPY_STREAM].ranges += n > 0;
 		if (ocp_stopped(w->ocp)) {
 			res->stopped = 1;
 			break;
 		}
-		n = plain_step(req->in, req->out, buf, res->bytes);
+		n = plain_ready(req->in) ? plain_step(req->in, req->out, buf, res->bytes) : -EINTR;
 	} while (n > 0 || n == -EINTR);
 	res->by[COPY_STREAM].bytes = res->by[COPY_STREAM].moved = res->bytes;
 	free(buf);

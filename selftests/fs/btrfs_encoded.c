@@ -468,7 +468,9 @@ TEST_F(encoded, a_stop_ends_it_with_an_exact_count)
 	ASSERT_EQ(0, lab_text(self->lab.src, "f", 0, 8192 * KB));
 	lab_sync(self->lab.src);
 	signal(SIGUSR1, set_stop);
-	snprintf(from, sizeof(from), "fault:read_encoded@20=usr1:%s/f", self->lab.src);
+	/* The reads that follow take long, so that the signal is there before the end. */
+	snprintf(from, sizeof(from), "fault:read_encoded@20=usr1,read_encoded@21+=delay100:%s/f",
+		 self->lab.src);
 	ASSERT_EQ(0, lab_copy_req(&self->lab, from, in_dir(self->lab.dst, "f"), &req));
 	EXPECT_EQ(1, self->lab.res.stopped);
 	EXPECT_GT(8192 * KB, self->lab.res.bytes);

@@ -185,10 +185,12 @@ void links_done(struct links *links, const struct statx *stx, struct node *node,
 
 	pthread_mutex_lock(&links->lock);
 	e = *find(links, stx);
-	e->name = node ? strdup(name) : NULL;
-	if (e->name)
-		e->node = node_get(node);
-	e->state = e->name ? COPIED : FAILED;
+	if (e) { /* links_claim() put it there */
+		e->name = node ? strdup(name) : NULL;
+		if (e->name)
+			e->node = node_get(node);
+		e->state = e->name ? COPIED : FAILED;
+	}
 	pthread_cond_broadcast(&links->done);
 	pthread_mutex_unlock(&links->lock);
 }

@@ -125,7 +125,7 @@ int node_open(struct ocp *ocp, struct node *node, struct file **filep)
 		chain[--i] = k;
 	if (!depth)
 		err = cr_openat(at->dst, ".", O_PATH | O_DIRECTORY | O_CLOEXEC, 0, &dir);
-	for (i = 0; i < depth && !err; i++) {
+	for (i = 0; i < depth && chain[i] && !err; i++) {
 		struct file *next = NULL;
 
 		err = open_step(ocp, dir ? dir : at->dst, chain[i], &next);
@@ -245,7 +245,7 @@ static int dir_unpark(struct ocp *ocp, struct dir *d)
 	i = depth;
 	for (at = d; at != open; at = at->up)
 		chain[--i] = at;
-	for (i = 0, at = open; i < depth && !err; i++) {
+	for (i = 0, at = open; i < depth && chain[i] && !err; i++) {
 		err = unpark(ocp, chain[i], at->src, at->dst);
 		if (at != open)
 			close_both(at);

@@ -133,8 +133,8 @@ bool operands_seen_source(struct operands *ops, const struct file_id *dir, const
 
 	pthread_mutex_lock(&ops->lock);
 	memo = ops->sources.table[slot_of_name(name)];
-	while (memo && (memo->ino != what.ino || memo->dev != what.dev ||
-			strcmp(memo->name, name) != 0))
+	while (memo &&
+	       (memo->ino != what.ino || memo->dev != what.dev || strcmp(memo->name, name) != 0))
 		memo = memo->next;
 	if (!memo)
 		remember(&ops->sources, slot_of_name(name), &what, name);

@@ -51,7 +51,7 @@ static bool plain_ready(struct file *in)
 {
 	struct pollfd pfd = {.fd = cr_file_fd(in), .events = POLLIN};
 
-	return pfd.fd < 0 || poll(&pfd, 1, 200) != 0;
+	return pfd.fd < 0 || poll(&pfd, 1, 200) > 0;
 }
 
 /* read(2) and write(2) as they come: pipes, terminals and devices have no offsets. */

@@ -50,6 +50,8 @@ test_deeper_than_PATH_MAX_with_few_descriptors() {
 }
 
 test_a_hundred_thousand_names_in_little_memory() {
+	! nm -D --undefined-only "$OCP" | grep -qE ' __(a|t|ub)san_' ||
+		skip "a sanitizer's own memory is in the figure"
 	mkdir src
 	(cd src && seq -f 'name-%.0f' 100000 | xargs touch)
 	ln src/name-1 src/link

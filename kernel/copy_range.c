@@ -14,6 +14,7 @@
 
 #include "core.h"
 #include "kernel/share.h"
+#include "kernel/stream.h"
 
 #define OFFLOAD_SLICE ((uint64_t)64 << 20)
 
@@ -67,7 +68,12 @@ static int offload_data(const struct copy_req *req, struct copy_result *res, uin
 {
 	struct copy_req rest = copy_rest(req, res->bytes + *gap, len);
 	struct copy_result part = {0};
-	int err = slices_run(&rest, &part, OFFLOAD_SLICE, offload_slice);
+	int err;
+
+	/* Cached data is copied under the lock of the target: two would only wait for it. */
+	if (!rest.jobs && len > OFFLOAD_SLICE && !source_is_cold(&rest, len))
+		rest.jobs = 1;
+	err = slices_run(&rest, &part, OFFLOAD_SLICE, offload_slice);
 
 	if (part.bytes && *gap) {
 		copy_account_hole(req, res, COPY_OFFLOAD, *gap);

@@ -253,6 +253,8 @@ TEST_F(share, a_copy_that_moved_is_found)
 
 TEST_F(share, a_copy_that_is_gone_is_copied_again_and_shared_from_there)
 {
+	bool held;
+
 	ASSERT_EQ(0, lab_text(self->lab.src, "f", 0, 300 * KB));
 	ASSERT_EQ(0, reflink(self, "f", "g"));
 	ASSERT_EQ(0, reflink(self, "f", "h"));
@@ -262,8 +264,11 @@ TEST_F(share, a_copy_that_is_gone_is_copied_again_and_shared_from_there)
 	/* The kernel may still hold the file, and let it be opened: right as well. */
 	ASSERT_EQ(0, lab_copy(&self->lab, "g"));
 	EXPECT_TRUE(lab_same(&self->lab, "g"));
+	held = cloned(self) > 0;
 	ASSERT_EQ(0, lab_copy(&self->lab, "h"));
-	EXPECT_EQ(300 * KB, cloned(self));
+	if (!held) {
+		EXPECT_EQ(300 * KB, cloned(self));
+	}
 	EXPECT_TRUE(lab_same(&self->lab, "h"));
 }
 

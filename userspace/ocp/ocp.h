@@ -71,7 +71,7 @@ struct node {
 };
 
 struct task {
-	struct task *next;
+	struct task *next, *prev;
 	void (*run)(struct worker *w, struct task *task); /* frees it */
 };
 
@@ -262,7 +262,7 @@ void plan_run(struct worker *w);
 
 /* pool.c */
 struct pool *pool_new(struct ocp *ocp, struct worker *workers, unsigned n);
-void pool_push(struct pool *pool, struct task *task);
+void pool_push(struct worker *w, struct task *task);
 void pool_drain(struct pool *pool, struct worker *w);
 void pool_free(struct pool *pool);
 

@@ -187,7 +187,7 @@ static void operand_start(struct plan *p, const struct item *it)
 	t->item = *it;
 	t->item.name = memcpy(t->name, it->name, a);
 	t->item.dname = memcpy(t->name + a, it->dname, b);
-	pool_push(p->ocp->pool, &t->task);
+	pool_push(p->w, &t->task);
 }
 
 /* The last name of a source without slashes; "" and ".." go into the target itself. */

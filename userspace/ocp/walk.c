@@ -91,7 +91,7 @@ static void push(struct worker *w, struct dir *d, struct task *task,
 {
 	task->run = run;
 	dir_pend(w->ocp, d);
-	pool_push(w->ocp->pool, task);
+	pool_push(w, task);
 }
 
 static void push_list(struct worker *w, struct dir *d, struct task *list,

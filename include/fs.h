@@ -33,6 +33,7 @@ struct mount {
 	uint32_t magic;	      /* statfs(2) f_type, where there is one */
 	uint32_t block_size;  /* what clones and encoded writes align to; 1 if nothing */
 	uint32_t compression; /* enum encoded_compression that new data gets here */
+	bool narrow;	      /* threads that make files here wait for each other in the kernel */
 	atomic_uint lost;     /* 1 << enum copy_strategy_id: never on this mount, */
 	struct copy_why why[COPY_STRATEGIES]; /* for this reason */
 	struct mount *next;

@@ -262,6 +262,7 @@ void plan_run(struct worker *w);
 
 /* pool.c */
 struct pool *pool_new(struct ocp *ocp, struct worker *workers, unsigned n);
+void pool_few(struct pool *pool, unsigned few);
 void pool_push(struct worker *w, struct task *task);
 void pool_drain(struct pool *pool, struct worker *w);
 void pool_free(struct pool *pool);

@@ -82,6 +82,8 @@ static struct dir *root_new(struct plan *p, const char *src, const char *dst, in
 		goto fail;
 	d->dst = d->node->dst;
 	d->src_id = *cr_file_id(d->src);
+	if (!p->ocp->o->jobs)
+		pool_few(p->ocp->pool, cr_file_narrow(d->dst) ? 1 : opts_processors());
 	dir_inherits(p->ocp, d);
 	return d;
 fail:

@@ -11,8 +11,12 @@
  * been taken.
  */
 #include <stdlib.h>
+#include <time.h>
 
 #include "ocp.h"
+
+#define LOOK_NS	    (20 * 1000 * 1000)
+#define BUSY_ENOUGH 50 /* per cent of the time of all threads on a processor */
 
 struct stack {
 	struct task *top, *bottom;
@@ -23,14 +27,24 @@ struct pool {
 	struct worker *workers;
 	pthread_t *threads;
 	unsigned n, started; /* workers, and threads beside main's */
+	unsigned few;	     /* as many run while storage does not keep them waiting */
+	uint64_t wall, cpu;  /* of the last look at that, nanoseconds */
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	struct stack *stacks; /* one a worker */
 	unsigned waiting;     /* threads asleep for want of tasks */
-	unsigned busy;	  /* tasks being run */
+	unsigned busy;	      /* tasks being run */
 	unsigned queued;
 	bool ending;
 };
+
+static uint64_t now(clockid_t clock)
+{
+	struct timespec ts = {0};
+
+	clock_gettime(clock, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
 
 struct pool *pool_new(struct ocp *ocp, struct worker *workers, unsigned n)
 {
@@ -41,6 +55,9 @@ struct pool *pool_new(struct ocp *ocp, struct worker *workers, unsigned n)
 	pool->ocp = ocp;
 	pool->workers = workers;
 	pool->n = n;
+	pool->few = n;
+	pool->wall = now(CLOCK_MONOTONIC);
+	pool->cpu = now(CLOCK_PROCESS_CPUTIME_ID);
 	pool->threads = calloc(n, sizeof(*pool->threads));
 	pool->stacks = calloc(n, sizeof(*pool->stacks));
 	if (!pool->threads || !pool->stacks) {
@@ -125,13 +142,42 @@ static void *pool_thread(void *arg)
 	return NULL;
 }
 
-/* Threads are started when there is work for them: most runs of cp copy one file. */
+/* pool_few - @few threads will do, unless they turn out to wait for storage */
+void pool_few(struct pool *pool, unsigned few)
+{
+	pthread_mutex_lock(&pool->lock);
+	pool->few = few;
+	pthread_mutex_unlock(&pool->lock);
+}
+
+/* Whether the threads have slept for much of the time since the last look. */
+static bool pool_sleepy(struct pool *pool)
+{
+	uint64_t wall = now(CLOCK_MONOTONIC), cpu, all;
+	bool sleepy;
+
+	if (wall - pool->wall < LOOK_NS)
+		return false;
+	cpu = now(CLOCK_PROCESS_CPUTIME_ID);
+	all = (wall - pool->wall) * (pool->started + 1);
+	sleepy = (cpu - pool->cpu) * 100 < all * BUSY_ENOUGH;
+	pool->wall = wall;
+	pool->cpu = cpu;
+	return sleepy;
+}
+
+/*
+ * Threads are started when there is work for them: most runs of cp copy one
+ * file.  Beyond the few that can be busy, only those that wait are helped by more.
+ */
 static void pool_grow(struct pool *pool)
 {
 	unsigned id = pool->started + 1;
 	sigset_t all, old;
 
 	if (pool->queued < 2 || pool->waiting || id >= pool->n)
+		return;
+	if (id >= pool->few && !pool_sleepy(pool))
 		return;
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &old);

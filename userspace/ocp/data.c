@@ -214,12 +214,12 @@ static int file_commit(struct worker *w, struct item *it, struct attr_pair *p, c
 {
 	int err = 0;
 
-	if ((temp[0] || it->guarded) && !p->has_flags)
+	if ((temp[0] || it->guard) && !p->has_flags)
 		err = file_close(w, it, &p->out);
 	if (err)
 		return err;
 	err = temp_commit(w, it, temp, p->out);
-	if (err == -ENOENT && !temp[0] && !it->guarded)
+	if (err == -ENOENT && !temp[0] && !it->guard)
 		return err;
 	if (err)
 		item_error(w, it, err, MSG_CREATE);
@@ -234,7 +234,7 @@ static int file_new_once(struct worker *w, struct item *it, struct attr_pair p)
 	struct statx stx;
 	int err;
 
-	p.named = !it->guarded && (it->dir->no_tmpfile || !it->fresh);
+	p.named = !it->guard && (it->dir->no_tmpfile || !it->fresh);
 	err = temp_create(w, it, attr_create_mode(w->ocp, &p), temp, &p.out);
 	if (err) {
 		item_error(w, it, err, MSG_CREATE);
@@ -275,7 +275,7 @@ static int file_new(struct worker *w, struct item *it)
 	flags_read(w, &p);
 	xattr_list(w, &p);
 	err = file_new_once(w, it, p);
-	if (err != -ENOENT || it->dir->no_tmpfile || it->guarded)
+	if (err != -ENOENT || it->dir->no_tmpfile || it->guard)
 		return err;
 	/* Without /proc and the right to link by descriptor, a nameless file stays nameless. */
 	it->dir->no_tmpfile = true;

@@ -83,6 +83,12 @@ struct file_operations {
 	int (*extents)(struct file *, off_t pos, struct file_extent *, unsigned n, unsigned how);
 
 	/*
+	 * Space that is reserved and was never written, from pos on and beyond the
+	 * end of the file too, in file order; count put in, 0: no more.
+	 */
+	int (*unwritten)(struct file *, off_t pos, struct file_range *, unsigned n);
+
+	/*
 	 * The two ways of letting the storage copy; called on req->out when both
 	 * files are of one family.  They do as much as they can in one call and
 	 * say so in res->bytes; decline() when they moved nothing.  copy_range()

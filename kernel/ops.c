@@ -106,6 +106,14 @@ int op_extents(struct file *file, off_t pos, struct file_extent *ext, unsigned n
 	return got;
 }
 
+int cr_unwritten(struct file *file, off_t pos, struct file_range *range, unsigned n)
+{
+	int got = METHOD(file, unwritten) ? file->op->unwritten(file, pos, range, n) : 0;
+
+	assert(got <= (int)n);
+	return got;
+}
+
 int op_get_handle(struct file *file, struct file_handle_bytes *h)
 {
 	memset(h, 0, sizeof(*h));

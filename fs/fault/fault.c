@@ -305,6 +305,13 @@ static int fault_extents(struct file *file, off_t pos, struct file_extent *ext, 
 	return err ? err : LOWER(file, extents, -EOPNOTSUPP, pos, ext, n, how);
 }
 
+static int fault_unwritten(struct file *file, off_t pos, struct file_range *range, unsigned n)
+{
+	int err = fail_on(file, FAULT_unwritten, NULL);
+
+	return err ? err : LOWER(file, unwritten, 0, pos, range, n);
+}
+
 /* As the host room has it: these say "not here", all others are final. */
 static bool refusal(int err, enum copy_scope *scope)
 {
@@ -504,6 +511,7 @@ static const struct file_operations fault_file_operations = {
 	.read_encoded = fault_read_encoded,
 	.write_encoded = fault_write_encoded,
 	.extents = fault_extents,
+	.unwritten = fault_unwritten,
 	.clone_range = fault_clone_range,
 	.copy_range = fault_copy_range,
 	.getattr = fault_getattr,

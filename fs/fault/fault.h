@@ -21,6 +21,7 @@
 	ROW(read_encoded)                                                                          \
 	ROW(write_encoded)                                                                         \
 	ROW(extents)                                                                               \
+	ROW(unwritten)                                                                             \
 	ROW(clone_range)                                                                           \
 	ROW(copy_range)                                                                            \
 	ROW(getattr)                                                                               \

@@ -111,6 +111,13 @@ static int do_extents(struct every *e)
 	return op_extents(e->file, 0, &ext, 1, 0);
 }
 
+static int do_unwritten(struct every *e)
+{
+	struct file_range range;
+
+	return cr_unwritten(e->file, 0, &range, 1);
+}
+
 static int do_clone_range(struct every *e)
 {
 	struct copy_req req = {.in = e->file, .out = e->file, .len = 1};
@@ -245,11 +252,11 @@ static const struct {
 	EVERY(open),	     EVERY(release),	  EVERY(write),		EVERY(read),
 	EVERY(seek),	     EVERY(allocate),	  EVERY(truncate),	EVERY(sync),
 	EVERY(busy),	     EVERY(read_encoded), EVERY(write_encoded), EVERY(extents),
-	EVERY(clone_range),  EVERY(copy_range),	  EVERY(getattr),	EVERY(setattr),
-	EVERY(setxattr),     EVERY(getxattr),	  EVERY(listxattr),	EVERY(fileattr_get),
-	EVERY(fileattr_set), EVERY(readdir),	  EVERY(mkdir),		EVERY(mknod),
-	EVERY(symlink),	     EVERY(readlink),	  EVERY(link),		EVERY(unlink),
-	EVERY(rename),
+	EVERY(unwritten),    EVERY(clone_range),  EVERY(copy_range),	EVERY(getattr),
+	EVERY(setattr),	     EVERY(setxattr),	  EVERY(getxattr),	EVERY(listxattr),
+	EVERY(fileattr_get), EVERY(fileattr_set), EVERY(readdir),	EVERY(mkdir),
+	EVERY(mknod),	     EVERY(symlink),	  EVERY(readlink),	EVERY(link),
+	EVERY(unlink),	     EVERY(rename),
 };
 
 static int every_open(FIXTURE_DATA(fault) * self, const char *rules, struct every *e)

@@ -173,4 +173,126 @@ test_without_root_the_others_are_kept_and_a_warning_says_so() {
 	is "" "$out"
 }
 
+# unwritten FILE: where it has space that is reserved only, in KiB, beyond its end too
+unwritten() {
+	filefrag -s -b1024 -v "$1" | awk -F '[ .:]+' '
+		/^ *[0-9]+: .*unwritten/ {
+			if (last && $3 != last) print first "-" last
+			if (!last || $3 != last) first = $3
+			last = $4 + 1
+		}
+		END { if (last) print first "-" last }'
+}
+
+# reserving DIR: files of all kinds
+reserving() {
+	fallocate -l 4M "$1/inside"
+	head -c 1M /dev/urandom | dd of="$1/inside" conv=notrunc bs=1M seek=1 status=none
+	head -c 303104 /dev/urandom >"$1/beyond"
+	fallocate -n -l 8M "$1/beyond"
+	fallocate -l 1M "$1/all"
+	: >"$1/empty"
+	fallocate -n -l 2M "$1/empty"
+	head -c 300000 /dev/zero | tr '\0' x >"$1/none"
+	truncate -s 4M "$1/none"
+	sync
+}
+
+# reserved DIR
+reserved() {
+	is "0-1024
+2048-4096" "$(unwritten "$1/inside")" "$1/inside"
+	is 296-8192 "$(unwritten "$1/beyond")" "$1/beyond"
+	is 0-1024 "$(unwritten "$1/all")" "$1/all"
+	is 0-2048 "$(unwritten "$1/empty")" "$1/empty"
+	is "" "$(unwritten "$1/none")" "$1/none"
+}
+
+# keeps_reserved FROM TO
+keeps_reserved() {
+	requires "$1" "$2" filefrag
+	local src dst way
+	src=$(make_fs "$1" 400M)
+	dst=$(make_fs "$2" 400M)
+	reserving "$src"
+	reserved "$src"
+	for way in auto stream; do
+		mkdir "$dst/$way"
+		"$OCP" -a --offload="$way" "$src/inside" "$src/beyond" "$src/all" "$src/empty" "$src/none" "$dst/$way"
+		reserved "$dst/$way"
+	done
+	# Not before: once it is read, such space is cached, and then it counts as data.
+	for file in inside beyond all empty none; do
+		same "$src/$file" "$dst/auto/$file"
+		same "$src/$file" "$dst/stream/$file"
+	done
+	"$OCP" -r "$src/inside" "$dst/plain"
+	is "" "$(unwritten "$dst/plain")"
+}
+
+test_reserved_space_is_kept_from_ext4_to_ext4() { keeps_reserved ext4 ext4; }
+test_reserved_space_is_kept_from_xfs_to_ext4() { keeps_reserved xfs ext4; }
+test_reserved_space_is_kept_from_ext4_to_xfs() { keeps_reserved ext4 xfs; }
+test_reserved_space_is_kept_from_btrfs_to_btrfs() { keeps_reserved btrfs btrfs; }
+test_reserved_space_is_kept_from_btrfs_to_ext4() { keeps_reserved btrfs ext4; }
+
+test_reserved_space_is_kept_by_clones() {
+	requires btrfs xfs filefrag
+	local dir
+	for type in btrfs xfs; do
+		dir=$(make_fs "$type" 400M)
+		mkdir "$dir/a"
+		reserving "$dir/a"
+		"$OCP" -a "$dir/a" "$dir/b"
+		reserved "$dir/b"
+		diff -r "$dir/a" "$dir/b"
+	done
+}
+
+test_reserved_space_beside_compressed_extents_is_kept() {
+	requires btrfs filefrag
+	local src dst
+	src=$(make_fs btrfs 200M compress=zstd)
+	dst=$(make_fs btrfs 200M)
+	yes text | head -c 2M >"$src/f"
+	sync
+	fallocate -l 4M "$src/f"
+	sync
+	is 2048-4096 "$(unwritten "$src/f")"
+	"$OCP" -a "$src/f" "$dst/f"
+	is 2048-4096 "$(unwritten "$dst/f")"
+	same "$src/f" "$dst/f"
+}
+
+test_what_xfs_reserves_by_itself_is_not_kept() {
+	requires xfs ext4 filefrag
+	local src dst
+	src=$(make_fs xfs 400M)
+	dst=$(make_fs ext4 100M)
+	exec 3>"$src/f" # not closed: it goes then
+	head -c 5000000 /dev/urandom >&3
+	sync
+	[ "$(stat -c %b "$src/f")" -gt 9770 ] || skip "nothing was reserved"
+	"$OCP" -a "$src/f" "$dst/f"
+	is "" "$(unwritten "$dst/f")"
+	same "$src/f" "$dst/f"
+}
+
+test_space_that_cannot_be_reserved_is_told_and_given_back() {
+	requires ext4
+	local src dst free
+	src=$(make_fs ext4 400M)
+	dst=$(make_fs ext4 64M)
+	fallocate -l 200M "$src/f"
+	free=$(stat -f -c %a "$dst")
+	run "$OCP" --preserve=all "$src/f" "$dst/f"
+	is 0 "$status"
+	is "ocp: reserving space for '$dst/f': No space left on device" "$out"
+	[ "$(stat -f -c %a "$dst")" -gt $((free - 1000)) ]
+	run "$OCP" -a "$src/f" "$dst/g"
+	is 0 "$status"
+	is "" "$out"
+	same "$src/f" "$dst/g"
+}
+
 run_tests "$@"

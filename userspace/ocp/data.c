@@ -174,6 +174,8 @@ static int data_copy(struct worker *w, struct item *it, struct file *out)
 		err = cr_copy_range(&req, &res);
 	else
 		err = plain_copy(w, &req, &res);
+	if (!err && !res.stopped)
+		prealloc_keep(w, it, out, &res);
 	if (ocp->progress)
 		progress_end(ocp->progress, w->id);
 	free(name);

@@ -37,6 +37,7 @@ static const struct message messages[MSG_COUNT] = {
 	[MSG_LISTXATTR] = {"listxattr", "listing attributes of %1"},
 	[MSG_GETXATTR] = {"getxattr", "getting attribute %2 of %1"},
 	[MSG_SETXATTR] = {"setxattr", "setting attribute %2 for %1"},
+	[MSG_RESERVE] = {"fallocate", "reserving space for %1"},
 	[MSG_FLAGS] = {"fileattr", "preserving file flags for %1"},
 	[MSG_TARGET_DIR] = {"target", "target directory %1"},
 	[MSG_TARGET] = {"target", "target %1"},

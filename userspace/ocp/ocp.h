@@ -235,6 +235,10 @@ void flags_before_data(struct worker *w, struct attr_pair *p);
 uint32_t flags_of(struct file *file);
 void flags_last(struct worker *w, struct attr_pair *p);
 
+/* prealloc.c: reserved space */
+void prealloc_keep(struct worker *w, struct item *it, struct file *out,
+		   const struct copy_result *res);
+
 /* links.c: hard links of the source */
 struct links *links_new(bool forget);
 void links_free(struct links *links);

@@ -54,6 +54,7 @@ enum ocp_msg {
 	MSG_LISTXATTR,	       /* listing attributes of 'a' */
 	MSG_GETXATTR,	       /* getting attribute 'b' of 'a' */
 	MSG_SETXATTR,	       /* setting attribute 'b' for 'a' */
+	MSG_RESERVE,	       /* reserving space for 'a' */
 	MSG_FLAGS,	       /* preserving file flags for 'a' */
 	MSG_TARGET_DIR,	       /* target directory 'a' (with -t) */
 	MSG_TARGET,	       /* target 'a' */

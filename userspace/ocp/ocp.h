@@ -130,6 +130,8 @@ struct item {
 	bool guarded;	    /* dir has a temporary name until this is done */
 	bool through;	    /* a symbolic link stands there, and dst is what it points to */
 	bool dangling;	    /* it points to nothing */
+	bool no_backup;	    /* it is the backup */
+	char *backup;	    /* the name that stood at dname is this now; of malloc() */
 	bool linked;	    /* owner of an entry of the table of hard links */
 	struct file *in;    /* source, once open */
 	struct dir *child;  /* it was a directory: to be walked by the caller */
@@ -183,6 +185,11 @@ enum target { TARGET_GO, TARGET_SKIP, TARGET_ERROR };
 enum target target_settle(struct worker *w, struct item *it);
 int target_remove(struct worker *w, struct item *it);
 
+/* backup.c */
+int backup_make(struct worker *w, struct item *it);
+void backup_undo(struct worker *w, struct item *it);
+char *backup_of_self(struct worker *w, const struct item *it);
+
 /* data.c: one regular file */
 int file_copy(struct worker *w, struct item *it);
 
@@ -199,6 +206,7 @@ void temp_name(struct worker *w, const char *name, char temp[TEMP_MAX]);
 int temp_create(struct worker *w, struct item *it, mode_t mode, char temp[TEMP_MAX],
 		struct file **out);
 int temp_commit(struct worker *w, struct item *it, const char *temp, struct file *out);
+int rename_new(struct file *dir, const char *from, const char *to); /* -EEXIST: @to is there */
 void temp_drop(struct item *it, const char *temp);
 
 /*

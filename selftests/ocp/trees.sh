@@ -49,18 +49,6 @@ test_deeper_than_PATH_MAX_with_few_descriptors() {
 	done
 }
 
-test_a_hundred_thousand_names_in_little_memory() {
-	! nm -D --undefined-only "$OCP" | grep -qE ' __(a|t|ub)san_' ||
-		skip "a sanitizer's own memory is in the figure"
-	mkdir src
-	(cd src && seq -f 'name-%.0f' 100000 | xargs touch)
-	ln src/name-1 src/link
-	/usr/bin/time -o rss -f %M "$OCP" -a src dst
-	is 100001 "$(find dst -type f | wc -l)"
-	is 2 "$(stat -c %h dst/link)"
-	[ "$(cat rss)" -lt 65536 ] || fail "took $(cat rss) KiB"
-}
-
 test_names_of_any_bytes() {
 	local name
 	mkdir src

@@ -62,6 +62,8 @@ struct file_operations {
 	int (*allocate)(struct file *, int mode, off_t, off_t);
 	int (*truncate)(struct file *, off_t);
 	int (*sync)(struct file *, bool data_only);
+	/* What close(2) would report of earlier writes, while the file stays open. */
+	int (*flush)(struct file *);
 	/* -ETXTBSY for a file in use as swap space: such a file is not copied, from or to. */
 	int (*busy)(struct file *);
 

@@ -65,6 +65,11 @@ int cr_sync(struct file *file, bool data_only)
 	return METHOD(file, sync) ? file->op->sync(file, data_only) : 0;
 }
 
+int cr_flush(struct file *file)
+{
+	return METHOD(file, flush) ? file->op->flush(file) : 0;
+}
+
 int op_busy(struct file *file)
 {
 	return METHOD(file, busy) ? file->op->busy(file) : 0;

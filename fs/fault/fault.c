@@ -267,6 +267,15 @@ static int fault_sync(struct file *file, bool data_only)
 	return err ? err : LOWER(file, sync, 0, data_only);
 }
 
+static int fault_flush(struct file *file)
+{
+	int err = fail_on(file, FAULT_flush, NULL);
+
+	if (err || !file->lower->op->flush)
+		return err;
+	return file->lower->op->flush(file->lower);
+}
+
 static int fault_busy(struct file *file)
 {
 	int err = fail_on(file, FAULT_busy, NULL);
@@ -507,6 +516,7 @@ static const struct file_operations fault_file_operations = {
 	.allocate = fault_allocate,
 	.truncate = fault_truncate,
 	.sync = fault_sync,
+	.flush = fault_flush,
 	.busy = fault_busy,
 	.read_encoded = fault_read_encoded,
 	.write_encoded = fault_write_encoded,

@@ -17,6 +17,7 @@
 	ROW(allocate)                                                                              \
 	ROW(truncate)                                                                              \
 	ROW(sync)                                                                                  \
+	ROW(flush)                                                                                 \
 	ROW(busy)                                                                                  \
 	ROW(read_encoded)                                                                          \
 	ROW(write_encoded)                                                                         \

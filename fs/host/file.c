@@ -201,6 +201,47 @@ int host_sync(struct file *file, bool data_only)
 	return r < 0 ? -errno : 0;
 }
 
+/* statfs(2) f_type, of <linux/magic.h> where that has it. */
+#define MAGIC_NFS      0x6969u
+#define MAGIC_FUSE     0x65735546u
+#define MAGIC_SMB      0x517bu
+#define MAGIC_CIFS     0xff534d42u
+#define MAGIC_SMB2     0xfe534d42u
+#define MAGIC_AFS      0x5346414fu
+#define MAGIC_ECRYPTFS 0xf15fu
+
+/*
+ * File systems with a method for each close(2): there writes that went well may
+ * fail at last.  Closing any descriptor of the file calls it.
+ */
+static bool tells_at_close(uint32_t magic)
+{
+	switch (magic) {
+	case MAGIC_NFS:
+	case MAGIC_FUSE:
+	case MAGIC_SMB:
+	case MAGIC_CIFS:
+	case MAGIC_SMB2:
+	case MAGIC_AFS:
+	case MAGIC_ECRYPTFS:
+		return true;
+	default:
+		return false;
+	}
+}
+
+int host_flush(struct file *file)
+{
+	int fd;
+
+	if (!tells_at_close(file->mnt->magic))
+		return 0;
+	fd = fcntl(file->fd, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	return close(fd) < 0 ? -errno : 0;
+}
+
 static const struct file_operations host_file_operations = {
 	HOST_FILE_OPERATIONS,
 	.extents = host_extents,

@@ -24,6 +24,7 @@ off_t host_seek(struct file *file, off_t pos, int whence);
 int host_allocate(struct file *file, int mode, off_t pos, off_t len);
 int host_truncate(struct file *file, off_t size);
 int host_sync(struct file *file, bool data_only);
+int host_flush(struct file *file);
 
 /* fiemap.c */
 int host_unwritten(struct file *file, off_t pos, struct file_range *range, unsigned n);
@@ -61,13 +62,13 @@ int host_rename(struct file *dir, const char *old, const char *name, unsigned fl
 #define HOST_FILE_OPERATIONS                                                                       \
 	.release = host_release, .read = host_read, .write = host_write, .seek = host_seek,        \
 	.allocate = host_allocate, .truncate = host_truncate, .sync = host_sync,                   \
-	.busy = host_busy, .unwritten = host_unwritten, .clone_range = host_clone_range,           \
-	.copy_range = host_copy_range, .getattr = host_getattr, .setattr = host_setattr,           \
-	.listxattr = host_listxattr, .getxattr = host_getxattr, .setxattr = host_setxattr,         \
-	.fileattr_get = host_fileattr_get, .fileattr_set = host_fileattr_set,                      \
-	.openat = host_openat, .get_handle = host_get_handle, .open_handle = host_open_handle,     \
-	.readdir = host_readdir, .mkdir = host_mkdir, .mknod = host_mknod,                         \
-	.symlink = host_symlink, .readlink = host_readlink, .link = host_link,                     \
-	.unlink = host_unlink, .rename = host_rename
+	.flush = host_flush, .busy = host_busy, .unwritten = host_unwritten,                       \
+	.clone_range = host_clone_range, .copy_range = host_copy_range, .getattr = host_getattr,   \
+	.setattr = host_setattr, .listxattr = host_listxattr, .getxattr = host_getxattr,           \
+	.setxattr = host_setxattr, .fileattr_get = host_fileattr_get,                              \
+	.fileattr_set = host_fileattr_set, .openat = host_openat, .get_handle = host_get_handle,   \
+	.open_handle = host_open_handle, .readdir = host_readdir, .mkdir = host_mkdir,             \
+	.mknod = host_mknod, .symlink = host_symlink, .readlink = host_readlink,                   \
+	.link = host_link, .unlink = host_unlink, .rename = host_rename
 
 #endif

@@ -350,7 +350,6 @@ int file_copy(struct worker *w, struct item *it)
 	if (item_dry(w, it, "copy"))
 		return 0;
 	item_verbose(w, it);
-	progress_found(w->ocp->progress, it->src.stx_size);
 	err = source_open(w, it);
 	if (err)
 		return err;

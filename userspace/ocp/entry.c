@@ -169,6 +169,13 @@ static int make_other(struct worker *w, struct item *it)
 	return -EINVAL;
 }
 
+/* Its bytes will not be copied, and the bar need not wait for them. */
+static void item_no_data(struct worker *w, const struct item *it)
+{
+	if (S_ISREG(it->src.stx_mode))
+		progress_skip(w->ocp->progress, it->src.stx_size);
+}
+
 /* One that is no directory, with the table of hard links round it. */
 static int item_make(struct worker *w, struct item *it)
 {
@@ -181,6 +188,7 @@ static int item_make(struct worker *w, struct item *it)
 		return make_other(w, it);
 	err = links_claim(links, &it->src, &node, &name);
 	if (err > 0) {
+		item_no_data(w, it);
 		err = make_link_again(w, it, node, name);
 		node_put(node);
 		free(name);
@@ -201,6 +209,7 @@ static void item_skip(struct worker *w, struct item *it)
 	struct node *node;
 	char *name;
 
+	item_no_data(w, it);
 	if (w->ocp->o->debug) {
 		char *dst = path_dst(it->dir->node, it->dname);
 

@@ -272,6 +272,11 @@ bool operands_is_top(struct operands *ops, const struct file_id *id);
 /* plan.c: the operands, one after the other */
 void plan_run(struct worker *w);
 
+/* count.c: the total for the bar */
+struct count;
+struct count *count_start(struct ocp *ocp);
+void count_end(struct count *count);
+
 /* pool.c */
 struct pool *pool_new(struct ocp *ocp, struct worker *workers, unsigned n);
 void pool_push(struct pool *pool, struct task *task);

@@ -194,4 +194,20 @@ test_link_to_a_directory_in_the_target_is_not_followed() {
 	is "" "$(ls -A elsewhere)"
 }
 
+# Where cp clones the file, zeros and all.
+test_sparse_always_makes_holes_where_files_could_be_cloned() {
+	requires btrfs xfs
+	local dir
+	for type in btrfs xfs; do
+		dir=$(make_fs "$type" 300M)
+		head -c 4M /dev/zero >"$dir/a"
+		head -c 1M /dev/urandom >>"$dir/a"
+		head -c 100000 /dev/zero >>"$dir/a"
+		"$OCP" --sparse=always "$dir/a" "$dir/b"
+		sync
+		same "$dir/a" "$dir/b"
+		[ "$(stat -c %b "$dir/b")" -lt 2100 ] || fail "$type: $(stat -c %b "$dir/b") blocks"
+	done
+}
+
 run_tests "$@"

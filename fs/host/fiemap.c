@@ -11,7 +11,6 @@
 #include "fs/host/host.h"
 
 /* statfs(2) f_type, of <linux/magic.h> where that has it. */
-#define MAGIC_XFS      0x58465342u
 #define MAGIC_OCFS2    0x7461636fu
 #define MAGIC_BCACHEFS 0xca451a4eu
 

@@ -9,7 +9,6 @@
 #include "fs/host/host.h"
 
 /* statfs(2) f_type, of <linux/magic.h> where that has it. */
-#define MAGIC_XFS      0x58465342u
 #define MAGIC_NFS      0x6969u
 #define MAGIC_FUSE     0x65735546u
 #define MAGIC_SMB      0x517bu

@@ -9,6 +9,8 @@
 
 #include "fs.h"
 
+#define MAGIC_XFS 0x58465342u /* statfs(2) f_type; <linux/magic.h> has it late */
+
 extern const char host_family[];
 
 /* file.c: opening, reading, writing */

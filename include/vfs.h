@@ -31,8 +31,13 @@ ssize_t cr_read(struct file *file, void *buf, size_t len, off_t pos);
 ssize_t cr_write(struct file *file, const void *buf, size_t len, off_t pos);
 off_t cr_seek(struct file *file, off_t pos, int whence);	    /* SEEK_DATA, SEEK_HOLE */
 int cr_allocate(struct file *file, int mode, off_t pos, off_t len); /* fallocate(2) */
+/* Reserved space that was never written, from @pos on, beyond the end too: count put in, 0 at the
+ * end. */
+int cr_unwritten(struct file *file, off_t pos, struct file_range *range, unsigned n);
 int cr_truncate(struct file *file, off_t size);
 int cr_sync(struct file *file, bool data_only);
+/* What cr_close() would report of the writes so far; costs nothing where it reports nothing. */
+int cr_flush(struct file *file);
 ssize_t cr_read_encoded(struct file *f, struct encoded_iov *ev, void *buf, size_t size, off_t pos);
 /* VALIDATE in @flags (COPY_RANGE_VALIDATE): the payload is decoded once before it is planted. */
 ssize_t cr_write_encoded(struct file *f, const struct encoded_iov *ev, const struct iovec *payload,

@@ -132,6 +132,8 @@ struct item {
 	struct dir *guard;  /* has a temporary name until this is done, or NULL */
 	bool through;	    /* a symbolic link stands there, and dst is what it points to */
 	bool dangling;	    /* it points to nothing */
+	bool no_backup;	    /* it is the backup */
+	char *backup;	    /* the name that stood at dname is this now; of malloc() */
 	bool linked;	    /* owner of an entry of the table of hard links */
 	struct file *in;    /* source, once open */
 	struct dir *child;  /* it was a directory: to be walked by the caller */
@@ -185,6 +187,11 @@ enum target { TARGET_GO, TARGET_SKIP, TARGET_ERROR };
 enum target target_settle(struct worker *w, struct item *it);
 int target_remove(struct worker *w, struct item *it);
 
+/* backup.c */
+int backup_make(struct worker *w, struct item *it);
+void backup_undo(struct worker *w, struct item *it);
+char *backup_of_self(struct worker *w, const struct item *it);
+
 /* data.c: one regular file */
 int file_copy(struct worker *w, struct item *it);
 
@@ -201,6 +208,7 @@ void temp_name(struct worker *w, const char *name, char temp[TEMP_MAX]);
 int temp_create(struct worker *w, struct item *it, mode_t mode, char temp[TEMP_MAX],
 		struct file **out);
 int temp_commit(struct worker *w, struct item *it, const char *temp, struct file *out);
+int rename_new(struct file *dir, const char *from, const char *to); /* -EEXIST: @to is there */
 void temp_drop(struct item *it, const char *temp);
 
 /*
@@ -237,6 +245,10 @@ void flags_before_data(struct worker *w, struct attr_pair *p);
 uint32_t flags_of(struct file *file);
 void flags_last(struct worker *w, struct attr_pair *p);
 
+/* prealloc.c: reserved space */
+void prealloc_keep(struct worker *w, struct item *it, struct file *out,
+		   const struct copy_result *res);
+
 /* links.c: hard links of the source */
 struct links *links_new(bool forget);
 void links_free(struct links *links);
@@ -261,6 +273,11 @@ bool operands_is_top(struct operands *ops, const struct file_id *id);
 
 /* plan.c: the operands, one after the other */
 void plan_run(struct worker *w);
+
+/* count.c: the total for the bar */
+struct count;
+struct count *count_start(struct ocp *ocp);
+void count_end(struct count *count);
 
 /* pool.c */
 struct pool *pool_new(struct ocp *ocp, struct worker *workers, unsigned n);

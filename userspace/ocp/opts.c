@@ -186,6 +186,9 @@ static int settle(struct parse *p)
 
 	if (o->hard_link && o->symbolic_link)
 		return misuse("cannot make both hard and symbolic links");
+	status = settle_backup(p);
+	if (status >= 0)
+		return status;
 	if (p->no_clobber)
 		o->update = UPDATE_NONE;
 	status = settle_data(p);

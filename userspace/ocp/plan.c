@@ -288,7 +288,7 @@ static void operand(struct plan *p, const char *source)
 {
 	const struct ocp_opts *o = p->ocp->o;
 	struct item it = {.operand = true};
-	char *dname;
+	char *dname, *self;
 
 	it.dir = root_for(p, source, o->dest);
 	if (!it.dir)
@@ -302,11 +302,16 @@ static void operand(struct plan *p, const char *source)
 		return;
 	}
 	it.dname = *dname ? dname : ".";
+	self = backup_of_self(p->w, &it);
+	it.no_backup = self != NULL;
+	if (self)
+		it.dname = self;
 	if (o->nsources > 1)
 		it.clash = operands_seen_target(p->ocp->operands, it.dname);
 	if (it.clash)
 		pool_drain(p->ocp->pool, p->w);
 	operand_start(p, &it);
+	free(self);
 	free(dname);
 }
 
@@ -341,7 +346,8 @@ void plan_run(struct worker *w)
 	struct plan p = {.w = w, .ocp = w->ocp};
 	bool failed;
 
-	p.ordered = o->nsources < 2 || o->interactive || o->verbose || o->explain || o->dry_run;
+	p.ordered = o->nsources < 2 || o->interactive || o->verbose || o->explain || o->dry_run ||
+		    o->backup;
 	if (!find_target(&p, &failed) && !failed && o->parents) {
 		report_error(w->ocp->report, 0, MSG_PARENTS_DIR, NULL, NULL);
 		failed = true;

@@ -74,7 +74,7 @@ int temp_create(struct worker *w, struct item *it, mode_t mode, char temp[TEMP_M
 }
 
 /* Not every file system knows RENAME_NOREPLACE: a hard link does not replace either. */
-static int rename_new(struct file *dir, const char *temp, const char *name)
+int rename_new(struct file *dir, const char *temp, const char *name)
 {
 	int err = cr_rename(dir, temp, name, RENAME_NOREPLACE);
 

@@ -32,9 +32,10 @@ test_sg_xcopy_between_two_LUNs_over_iSCSI() {
 	# shellcheck disable=SC2086 # two words
 	moves $luns
 	captured
-	seen=$(decode wire.pcap "iscsi.opcode == 1" scsi_sbc.opcode scsi.spc.opcode scsi_spc.opcode | sort | uniq -c)
-	echo "$seen"
-	fail x
+	decode wire.pcap "iscsi.opcode == 1" scsi_sbc.opcode scsi.spc.opcode >commands
+	cat commands
+	is 1 "$(grep -c 0x83 commands)" "EXTENDED COPY"
+	is 0 "$(grep -cE '0x(08|28|a8|88|0a|2a|aa|8a)' commands)" "READ and WRITE"
 }
 
 test_scsi_debug_has_no_EXTENDED_COPY() {

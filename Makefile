@@ -6,7 +6,7 @@
 #
 #	make [O=DIR] [V=1] [CC=clang] [SAN=address,undefined|thread]
 #	make menuconfig | defconfig | olddefconfig | allnoconfig
-#	make check | install [DESTDIR=] [PREFIX=/usr/local]
+#	make check | check-vm | install [DESTDIR=] [PREFIX=/usr/local]
 
 VERSION	:= 0.1.0
 SONAME	:= libcopy_range.so.0

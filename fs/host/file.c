@@ -276,5 +276,6 @@ const struct fs_type host_fs_type = {
 	.stop = host_stop,
 	.open = host_open,
 	.open_fd = host_open_fd,
+	.copy_fds = host_copy_fds,
 	.claim = host_claim,
 };

@@ -40,6 +40,7 @@ int host_busy(struct file *file);
 int host_clone_range(const struct copy_req *req, struct copy_result *res);
 int host_copy_range(const struct copy_req *req, struct copy_result *res);
 bool host_claim(struct file *file, struct mount *mnt);
+bool host_copy_fds(const int fd[2], off_t *off[2], size_t len, ssize_t *done);
 
 /* attr.c */
 int host_getattr(struct file *file, const char *name, struct statx *stx);

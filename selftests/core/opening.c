@@ -202,6 +202,24 @@ TEST_F(open, copy_range_leaves_no_descriptor_behind)
 	EXPECT_EQ(before, open_descriptors());
 }
 
+TEST_F(open, short_calls_go_on_where_the_system_call_ends)
+{
+	int in = file_open(fixture_dir(), "in", O_RDWR | O_CREAT);
+	int out = file_open(fixture_dir(), "out", O_RDWR | O_CREAT);
+	off_t from = 9000, to = 10;
+
+	put(in, 0, 10000, 1);
+	EXPECT_EQ(1000, copy_range(in, &from, out, &to, 4096, 0));
+	EXPECT_EQ(10000, from);
+	EXPECT_EQ(1010, to);
+	EXPECT_EQ(0, copy_range(in, &from, out, &to, 4096, 0));
+	EXPECT_EQ(4096, copy_range(in, NULL, out, NULL, 4096, 0));
+	EXPECT_EQ(4096, lseek(in, 0, SEEK_CUR));
+	EXPECT_EQ(4096, lseek(out, 0, SEEK_CUR));
+	EXPECT_EQ(-1, copy_range(in, &(off_t){-1}, out, NULL, 10, 0));
+	EXPECT_EQ(EINVAL, errno);
+}
+
 TEST_F(open, results_add_up)
 {
 	struct copy_result sum = {0}, a = {0}, b = {0};

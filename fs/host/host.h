@@ -9,7 +9,9 @@
 
 #include "fs.h"
 
-#define MAGIC_XFS 0x58465342u /* statfs(2) f_type; <linux/magic.h> has it late */
+/* STATX_MNT_ID_UNIQUE of Linux 6.8: a number that no later mount gets, instead of STATX_MNT_ID. */
+#define MNT_ID_UNIQUE 0x4000u
+#define MAGIC_XFS     0x58465342u /* statfs(2) f_type; <linux/magic.h> has it late */
 
 extern const char host_family[];
 

@@ -30,7 +30,7 @@ _ocp_value() {
 	--reflink | --sparse | --progress) _ocp_words auto always never ;;
 	--update) _ocp_words all none none-fail older ;;
 	--recompress) _ocp_words keep auto ;;
-	--backup) _ocp_words none ;;
+	--backup) _ocp_words none numbered existing simple ;;
 	-j | --jobs) _ocp_words 1 2 4 8 16 ;;
 	*) return 1 ;;
 	esac

@@ -35,6 +35,11 @@ struct fileattr {
 	uint32_t flags;
 };
 
+/* A part of a file. */
+struct file_range {
+	uint64_t pos, len;
+};
+
 /* A name that stays a file's however it is renamed, as name_to_handle_at(2) gives it. */
 struct file_handle_bytes {
 	int32_t type;

@@ -33,6 +33,7 @@ struct mount {
 	uint32_t magic;	      /* statfs(2) f_type, where there is one */
 	uint32_t block_size;  /* what clones and encoded writes align to; 1 if nothing */
 	uint32_t compression; /* enum encoded_compression that new data gets here */
+	bool narrow;	      /* threads that make files here wait for each other in the kernel */
 	atomic_uint lost;     /* 1 << enum copy_strategy_id: never on this mount, */
 	struct copy_why why[COPY_STRATEGIES]; /* for this reason */
 	struct mount *next;
@@ -62,6 +63,8 @@ struct file_operations {
 	int (*allocate)(struct file *, int mode, off_t, off_t);
 	int (*truncate)(struct file *, off_t);
 	int (*sync)(struct file *, bool data_only);
+	/* What close(2) would report of earlier writes, while the file stays open. */
+	int (*flush)(struct file *);
 	/* -ETXTBSY for a file in use as swap space: such a file is not copied, from or to. */
 	int (*busy)(struct file *);
 
@@ -81,6 +84,12 @@ struct file_operations {
 	 * plan: the source may change.  how: EXTENTS_*.
 	 */
 	int (*extents)(struct file *, off_t pos, struct file_extent *, unsigned n, unsigned how);
+
+	/*
+	 * Space that is reserved and was never written, from pos on and beyond the
+	 * end of the file too, in file order; count put in, 0: no more.
+	 */
+	int (*unwritten)(struct file *, off_t pos, struct file_range *, unsigned n);
 
 	/*
 	 * The two ways of letting the storage copy; called on req->out when both

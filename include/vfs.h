@@ -31,8 +31,13 @@ ssize_t cr_read(struct file *file, void *buf, size_t len, off_t pos);
 ssize_t cr_write(struct file *file, const void *buf, size_t len, off_t pos);
 off_t cr_seek(struct file *file, off_t pos, int whence);	    /* SEEK_DATA, SEEK_HOLE */
 int cr_allocate(struct file *file, int mode, off_t pos, off_t len); /* fallocate(2) */
+/* Reserved space that was never written, from @pos on, beyond the end too: count put in, 0 at the
+ * end. */
+int cr_unwritten(struct file *file, off_t pos, struct file_range *range, unsigned n);
 int cr_truncate(struct file *file, off_t size);
 int cr_sync(struct file *file, bool data_only);
+/* What cr_close() would report of the writes so far; costs nothing where it reports nothing. */
+int cr_flush(struct file *file);
 ssize_t cr_read_encoded(struct file *f, struct encoded_iov *ev, void *buf, size_t size, off_t pos);
 /* VALIDATE in @flags (COPY_RANGE_VALIDATE): the payload is decoded once before it is planted. */
 ssize_t cr_write_encoded(struct file *f, const struct encoded_iov *ev, const struct iovec *payload,
@@ -64,6 +69,8 @@ int cr_rename(struct file *dir, const char *old, const char *name, unsigned flag
 const struct file_id *cr_file_id(const struct file *file);
 const char *cr_file_room(const struct file *file); /* "host", "btrfs", "mem" ... */
 int cr_file_fd(const struct file *file);	   /* -1 where it is no file of this machine */
+/* Whether one thread makes many small files here as fast as several, and with less effort. */
+bool cr_file_narrow(const struct file *file);
 
 /* The next entry of a filled dirbuf: true and @view, or false at its end.  "." and ".." are left
  * out. */

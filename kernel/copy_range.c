@@ -298,6 +298,8 @@ static int copy_clipped(const struct copy_req *req, unsigned gone, struct copy_r
 		}
 		err = copy_step(&rest, &gone, &part);
 		copy_result_add(res, &part);
+		if (err == -ECANCELED && copy_stopped(req))
+			continue;
 		if (err)
 			return err;
 		if (!part.bytes && !copy_stopped(req))

@@ -13,11 +13,13 @@ bool lzo_fits(const struct encoder *e, uint32_t compression)
 
 static int write_all(struct worker *w, size_t len)
 {
+	const struct copy_req *req = w->e->req;
+	const struct place out = {req->out, (off_t)out_of(w->e, w->pos), req->stop};
 	size_t done;
-	int err = full_write(w->e->req->out, w->buf, len, (off_t)out_of(w->e, w->pos), &done);
+	int err = full_write(&out, w->buf, len, &done);
 
 	if (done)
-		copy_account(w->e->req, &w->res, COPY_STREAM, done, done);
+		copy_account(req, &w->res, COPY_STREAM, done, done);
 	w->pos += done;
 	return err;
 }

@@ -62,10 +62,11 @@ int segment_next(const struct copy_req *req, struct segment *seg)
 	return segment_set(seg, (uint64_t)(hole - req->pos_in), max, false);
 }
 
-static int zeros_write(struct file *out, off_t pos, uint64_t len)
+static int zeros_write(const struct place *out, uint64_t len)
 {
 	size_t size = (size_t)MIN(len, ZEROS_MAX);
 	char *zeros = calloc(1, size);
+	struct place at = *out;
 	int err = 0;
 
 	if (!zeros)
@@ -73,9 +74,11 @@ static int zeros_write(struct file *out, off_t pos, uint64_t len)
 	while (len && !err) {
 		size_t done;
 
-		err = full_write(out, zeros, (size_t)MIN(len, size), pos, &done);
-		pos += (off_t)done;
+		err = full_write(&at, zeros, (size_t)MIN(len, size), &done);
+		at.pos += (off_t)done;
 		len -= done;
+		if (!err && len && place_stopped(&at))
+			err = -ECANCELED;
 	}
 	free(zeros);
 	return err;
@@ -85,18 +88,20 @@ static int zeros_write(struct file *out, off_t pos, uint64_t len)
  * Any refusal to punch leads to zeros being written: if there is a real
  * obstacle the write meets it too, and its error is the one to report.
  */
-int hole_punch(struct file *out, off_t pos, uint64_t len)
+int hole_punch(const struct place *out, uint64_t len)
 {
 	int err;
 
 	do {
-		err = cr_allocate(out, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, pos, (off_t)len);
+		err = cr_allocate(out->file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, out->pos,
+				  (off_t)len);
 	} while (err == -EINTR);
-	return err ? zeros_write(out, pos, len) : 0;
+	return err ? zeros_write(out, len) : 0;
 }
 
 int hole_inside(const struct copy_req *req, uint64_t len)
 {
+	const struct place out = {req->out, req->pos_out, req->stop};
 	uint64_t pos = (uint64_t)req->pos_out, size;
 	int err;
 
@@ -105,7 +110,7 @@ int hole_inside(const struct copy_req *req, uint64_t len)
 	err = size_of(req->out, &size);
 	if (err || pos >= size)
 		return err;
-	return hole_punch(req->out, req->pos_out, MIN(len, size - pos));
+	return hole_punch(&out, MIN(len, size - pos));
 }
 
 /*
@@ -115,11 +120,12 @@ int hole_inside(const struct copy_req *req, uint64_t len)
  */
 static int reach_by_block(struct file *out, uint64_t size, uint64_t end)
 {
+	const struct place last = {.file = out, .pos = (off_t)end - 1};
 	uint64_t block = out->mnt->block_size;
 	size_t done;
 
-	if (cr_allocate(out, 0, (off_t)end - 1, 1))
-		return full_write(out, "", 1, (off_t)end - 1, &done);
+	if (cr_allocate(out, 0, last.pos, 1))
+		return full_write(&last, "", 1, &done);
 	if (end % block == 0 && size <= end - block)
 		cr_allocate(out, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)(end - block),
 			    (off_t)block);
@@ -133,15 +139,17 @@ static int reach_by_block(struct file *out, uint64_t size, uint64_t end)
  */
 int target_reach(struct file *out, uint64_t end)
 {
+	struct place at = {.file = out};
 	uint64_t size;
 	int err = size_of(out, &size);
 
 	if (err || size >= end)
 		return err;
+	at.pos = (off_t)size;
 	err = out->fresh ? -EINVAL : reach_by_block(out, size, end);
 	if (err == -EINVAL)
 		err = cr_truncate(out, (off_t)end);
-	return err == -EOPNOTSUPP ? zeros_write(out, (off_t)size, end - size) : err;
+	return err == -EOPNOTSUPP ? zeros_write(&at, end - size) : err;
 }
 
 int hole_make(const struct copy_req *req, uint64_t len)

@@ -65,6 +65,11 @@ int cr_sync(struct file *file, bool data_only)
 	return METHOD(file, sync) ? file->op->sync(file, data_only) : 0;
 }
 
+int cr_flush(struct file *file)
+{
+	return METHOD(file, flush) ? file->op->flush(file) : 0;
+}
+
 int op_busy(struct file *file)
 {
 	return METHOD(file, busy) ? file->op->busy(file) : 0;
@@ -102,6 +107,14 @@ int op_extents(struct file *file, off_t pos, struct file_extent *ext, unsigned n
 	if (!METHOD(file, extents))
 		return -EOPNOTSUPP;
 	got = file->op->extents(file, pos, ext, n, how);
+	assert(got <= (int)n);
+	return got;
+}
+
+int cr_unwritten(struct file *file, off_t pos, struct file_range *range, unsigned n)
+{
+	int got = METHOD(file, unwritten) ? file->op->unwritten(file, pos, range, n) : 0;
+
 	assert(got <= (int)n);
 	return got;
 }
@@ -255,6 +268,11 @@ const struct file_id *cr_file_id(const struct file *file)
 const char *cr_file_room(const struct file *file)
 {
 	return file->mnt->type->name;
+}
+
+bool cr_file_narrow(const struct file *file)
+{
+	return file->mnt->narrow;
 }
 
 int cr_file_fd(const struct file *file)

@@ -22,39 +22,45 @@ bool rw_retry(int err, unsigned *tries)
 	return true;
 }
 
-int full_read(struct file *file, void *buf, size_t len, off_t pos, size_t *done)
-{
-	unsigned tries = 0;
-
-	*done = 0;
-	while (*done < len) {
-		ssize_t n = cr_read(file, (char *)buf + *done, len - *done, pos + (off_t)*done);
-
-		if (n < 0 && rw_retry((int)n, &tries))
-			continue;
-		if (n <= 0)
-			return (int)n;
-		tries = 0;
-		*done += (size_t)n;
-	}
-	return 0;
-}
-
-int full_write(struct file *file, const void *buf, size_t len, off_t pos, size_t *done)
+/* A room may answer with a byte at a time and take long for it: the flag is asked between calls. */
+int full_read(const struct place *at, void *buf, size_t len, size_t *done)
 {
 	unsigned tries = 0;
 
 	*done = 0;
 	while (*done < len) {
 		ssize_t n =
-			cr_write(file, (const char *)buf + *done, len - *done, pos + (off_t)*done);
+			cr_read(at->file, (char *)buf + *done, len - *done, at->pos + (off_t)*done);
 
-		if (n < 0 && rw_retry((int)n, &tries))
-			continue;
-		if (n <= 0)
+		if (n == 0 || (n < 0 && !rw_retry((int)n, &tries)))
+			return (int)n;
+		if (n > 0) {
+			tries = 0;
+			*done += (size_t)n;
+		}
+		if (*done < len && place_stopped(at))
+			return -ECANCELED;
+	}
+	return 0;
+}
+
+int full_write(const struct place *at, const void *buf, size_t len, size_t *done)
+{
+	unsigned tries = 0;
+
+	*done = 0;
+	while (*done < len) {
+		ssize_t n = cr_write(at->file, (const char *)buf + *done, len - *done,
+				     at->pos + (off_t)*done);
+
+		if (n == 0 || (n < 0 && !rw_retry((int)n, &tries)))
 			return n ? (int)n : -ENOSPC;
-		tries = 0;
-		*done += (size_t)n;
+		if (n > 0) {
+			tries = 0;
+			*done += (size_t)n;
+		}
+		if (*done < len && place_stopped(at))
+			return -ECANCELED;
 	}
 	return 0;
 }

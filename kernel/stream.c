@@ -22,15 +22,17 @@
  */
 static bool copy_small(const struct copy_req *req, struct copy_result *res, char *buf, int *err)
 {
+	const struct place in = {req->in, req->pos_in, req->stop};
+	const struct place out = {req->out, req->pos_out, req->stop};
 	size_t got, put = 0;
 	int werr = 0;
 
-	*err = full_read(req->in, buf, (size_t)req->len, req->pos_in, &got);
+	*err = full_read(&in, buf, (size_t)req->len, &got);
 	if ((!(req->flags & COPY_RANGE_FILL_HOLES) || (req->flags & COPY_RANGE_PUNCH_ZEROS)) &&
 	    zero_any(buf, got))
 		return false;
 	if (got)
-		werr = full_write(req->out, buf, got, req->pos_out, &put);
+		werr = full_write(&out, buf, got, &put);
 	if (put)
 		copy_account(req, res, COPY_STREAM, put, put);
 	*err = werr ? werr : *err;

@@ -5,13 +5,25 @@
 
 #include "core.h"
 
-/* rw.c: all of @len, or up to the end of the file; *done is right on error too. */
-int full_read(struct file *file, void *buf, size_t len, off_t pos, size_t *done);
-int full_write(struct file *file, const void *buf, size_t len, off_t pos, size_t *done);
+/*
+ * rw.c: all of @len, or up to the end of the file; *done is right on error too.
+ * -ECANCELED: stopped between two calls; the core makes a stop of it.
+ */
+struct place {
+	struct file *file;
+	off_t pos;
+	const int *stop; /* as in struct copy_req; may be NULL */
+};
+static inline bool place_stopped(const struct place *at)
+{
+	return at->stop && __atomic_load_n(at->stop, __ATOMIC_RELAXED);
+}
+int full_read(const struct place *at, void *buf, size_t len, size_t *done);
+int full_write(const struct place *at, const void *buf, size_t len, size_t *done);
 bool rw_retry(int err, unsigned *tries);
 
 /* hole.c: makes a range inside the file read as zeros, without storage if possible. */
-int hole_punch(struct file *out, off_t pos, uint64_t len);
+int hole_punch(const struct place *out, uint64_t len);
 
 /*
  * frontier.c: how far a copy by several hands got.  Pieces are handed out in

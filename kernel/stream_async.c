@@ -42,7 +42,10 @@ static struct slot_io slot_wants(const struct stream *s, struct slot *slot)
 	return io;
 }
 
-/* The slot's operation ended with @res: true when it has to be queued again. */
+/*
+ * The slot's operation ended with @res: true when it has to be queued again.
+ * A stop leaves the rest of the piece; the core sees the flag as well.
+ */
 static bool slot_advance(const struct stream *s, struct slot *slot, ssize_t res)
 {
 	if (res < 0 && rw_retry((int)res, &slot->tries))
@@ -58,13 +61,13 @@ static bool slot_advance(const struct stream *s, struct slot *slot, ssize_t res)
 			slot->error = res ? (int)res : -ENOSPC;
 		else
 			slot->put += (size_t)res;
-		return res > 0 && slot->put < slot->got;
+		return res > 0 && slot->put < slot->got && !copy_stopped(s->req);
 	}
 	if (res < 0)
 		slot->error = (int)res;
 	else
 		slot->got = MIN(slot->got + (size_t)res, slot->c.len);
-	if (res > 0 && slot->got < slot->c.len)
+	if (res > 0 && slot->got < slot->c.len && !copy_stopped(s->req))
 		return true;
 	slot->writing = true;
 	return slot->got != 0;

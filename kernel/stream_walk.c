@@ -22,8 +22,9 @@ static void stream_progress(struct stream *s, uint64_t bytes)
 static int hole_leave(struct stream *s, uint64_t at, uint64_t len)
 {
 	uint64_t pos = (uint64_t)s->req->pos_out + at;
+	const struct place out = {s->out, (off_t)pos, s->req->stop};
 
-	return pos < s->old_size ? hole_punch(s->out, (off_t)pos, MIN(len, s->old_size - pos)) : 0;
+	return pos < s->old_size ? hole_punch(&out, MIN(len, s->old_size - pos)) : 0;
 }
 
 static void hole_note(struct stream *s, uint64_t end)
@@ -112,18 +113,20 @@ void stream_done(struct stream *s, const struct chunk *c, size_t n, int err)
  */
 int stream_read(struct stream *s, const struct chunk *c, char *buf, size_t *got)
 {
-	off_t pos = chunk_in(s, c);
+	struct place at = {s->din, chunk_in(s, c), s->req->stop};
 	size_t more;
 	int err;
 
 	*got = 0;
-	if (s->din && !((uint64_t)pos % s->align)) {
-		err = full_read(s->din, buf, (size_t)align_up(c->len, s->align), pos, got);
+	if (s->din && !((uint64_t)at.pos % s->align)) {
+		err = full_read(&at, buf, (size_t)align_up(c->len, s->align), got);
 		*got = MIN(*got, c->len);
 		if (*got == c->len || (err && err != -EINVAL))
 			return err;
 	}
-	err = full_read(s->in, buf + *got, c->len - *got, pos + (off_t)*got, &more);
+	at.file = s->in;
+	at.pos += (off_t)*got;
+	err = full_read(&at, buf + *got, c->len - *got, &more);
 	*got += more;
 	return err;
 }
@@ -131,17 +134,20 @@ int stream_read(struct stream *s, const struct chunk *c, char *buf, size_t *got)
 static int write_plain(struct stream *s, const char *buf, size_t len, off_t pos, size_t *put)
 {
 	size_t direct = s->dout && !((uint64_t)pos % s->align) ? len - len % s->align : 0, more;
+	struct place at = {s->dout, pos, s->req->stop};
 	int err;
 
 	*put = 0;
 	if (direct) {
-		err = full_write(s->dout, buf, direct, pos, put);
+		err = full_write(&at, buf, direct, put);
 		if (err && err != -EINVAL)
 			return err;
 	}
 	if (*put == len)
 		return 0;
-	err = full_write(s->out, buf + *put, len - *put, pos + (off_t)*put, &more);
+	at.file = s->out;
+	at.pos += (off_t)*put;
+	err = full_write(&at, buf + *put, len - *put, &more);
 	*put += more;
 	return err;
 }

@@ -39,6 +39,11 @@ static bool btrfs_claim(struct file *file, struct mount *mnt)
 			mnt->block_size = info.sectorsize;
 	}
 	mnt->compression = btrfs_compression_of(file, mnt);
+	/*
+	 * All inodes of a subvolume are in one tree, new ones in its last leaf: two threads
+	 * were slower there than one (50,000 small files: 2.0 s against 1.6 s, 6.18).
+	 */
+	mnt->narrow = true;
 	return true;
 }
 

@@ -180,6 +180,7 @@ static bool fault_claim(struct file *file, struct mount *mnt)
 	mnt->magic = low->magic;
 	mnt->block_size = low->block_size;
 	mnt->compression = low->compression;
+	mnt->narrow = low->narrow;
 	memcpy(mnt->why, low->why, sizeof(mnt->why));
 	atomic_store(&mnt->lost, atomic_load(&low->lost));
 	return true;
@@ -267,6 +268,15 @@ static int fault_sync(struct file *file, bool data_only)
 	return err ? err : LOWER(file, sync, 0, data_only);
 }
 
+static int fault_flush(struct file *file)
+{
+	int err = fail_on(file, FAULT_flush, NULL);
+
+	if (err || !file->lower->op->flush)
+		return err;
+	return file->lower->op->flush(file->lower);
+}
+
 static int fault_busy(struct file *file)
 {
 	int err = fail_on(file, FAULT_busy, NULL);
@@ -303,6 +313,13 @@ static int fault_extents(struct file *file, off_t pos, struct file_extent *ext, 
 	int err = fail_on(file, FAULT_extents, NULL);
 
 	return err ? err : LOWER(file, extents, -EOPNOTSUPP, pos, ext, n, how);
+}
+
+static int fault_unwritten(struct file *file, off_t pos, struct file_range *range, unsigned n)
+{
+	int err = fail_on(file, FAULT_unwritten, NULL);
+
+	return err ? err : LOWER(file, unwritten, 0, pos, range, n);
 }
 
 /* As the host room has it: these say "not here", all others are final. */
@@ -500,10 +517,12 @@ static const struct file_operations fault_file_operations = {
 	.allocate = fault_allocate,
 	.truncate = fault_truncate,
 	.sync = fault_sync,
+	.flush = fault_flush,
 	.busy = fault_busy,
 	.read_encoded = fault_read_encoded,
 	.write_encoded = fault_write_encoded,
 	.extents = fault_extents,
+	.unwritten = fault_unwritten,
 	.clone_range = fault_clone_range,
 	.copy_range = fault_copy_range,
 	.getattr = fault_getattr,

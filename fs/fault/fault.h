@@ -17,10 +17,12 @@
 	ROW(allocate)                                                                              \
 	ROW(truncate)                                                                              \
 	ROW(sync)                                                                                  \
+	ROW(flush)                                                                                 \
 	ROW(busy)                                                                                  \
 	ROW(read_encoded)                                                                          \
 	ROW(write_encoded)                                                                         \
 	ROW(extents)                                                                               \
+	ROW(unwritten)                                                                             \
 	ROW(clone_range)                                                                           \
 	ROW(copy_range)                                                                            \
 	ROW(getattr)                                                                               \

@@ -8,9 +8,9 @@
 #include <sys/stat.h>
 
 #include "fs/host/fiemap.h"
+#include "fs/host/host.h"
 
 /* statfs(2) f_type, of <linux/magic.h> where that has it. */
-#define MAGIC_XFS      0x58465342u
 #define MAGIC_OCFS2    0x7461636fu
 #define MAGIC_BCACHEFS 0xca451a4eu
 
@@ -163,4 +163,68 @@ int host_extents(struct file *file, off_t pos, struct file_extent *ext, unsigned
 		for (int i = 0; i < got; i++)
 			ext[i].flags &= ~EXTENT_SHARED;
 	return got;
+}
+
+/* XFS reserves beyond the end by itself; what was reserved on order is marked. */
+static bool tail_is_ordered(const struct file *file)
+{
+	struct fsxattr fsx;
+
+	if (file->mnt->magic != MAGIC_XFS)
+		return true;
+	return !ioctl(file->fd, FS_IOC_FSGETXATTR, &fsx) && (fsx.fsx_xflags & FS_XFLAG_PREALLOC);
+}
+
+struct unwritten {
+	uint64_t pos, end; /* what is looked at */
+	struct file_range *range;
+	unsigned put, n;
+};
+
+/* Takes one extent into the list; false: the end, or no more room. */
+static bool unwritten_take(struct unwritten *u, const struct fiemap_extent *fe)
+{
+	struct file_range *last = u->put ? &u->range[u->put - 1] : NULL;
+	uint64_t from = fe->fe_logical, to = from + fe->fe_length;
+
+	from = from < u->pos ? u->pos : from;
+	to = to < u->end ? to : u->end;
+	if (to < fe->fe_logical || from >= to)
+		return false;
+	if (fe->fe_flags & FIEMAP_EXTENT_UNWRITTEN) {
+		if (last && last->pos + last->len == from)
+			last->len = to - last->pos;
+		else if (u->put < u->n)
+			u->range[u->put++] = (struct file_range){from, to - from};
+		else
+			return false;
+	}
+	u->pos = to;
+	return true;
+}
+
+/* Data in memory above such space may not show: it is reserved all the same. */
+int host_unwritten(struct file *file, off_t pos, struct file_range *range, unsigned n)
+{
+	struct unwritten u = {.pos = (uint64_t)pos, .end = INT64_MAX, .range = range, .n = n};
+	union fiemap_list list;
+	bool more = true;
+	struct stat st;
+
+	if (fstat(file->fd, &st) < 0)
+		return -errno;
+	if (!tail_is_ordered(file))
+		u.end = (uint64_t)st.st_size;
+	while (more && u.pos < u.end) {
+		const struct fiemap_range rest = {.pos = u.pos, .size = u.end};
+		int err = fiemap_ioctl(file->fd, &rest, &list, FIEMAP_BATCH);
+
+		if (err)
+			return err == -EOPNOTSUPP ? 0 : err;
+		more = list.head.fm_mapped_extents == FIEMAP_BATCH;
+		for (unsigned i = 0; i < list.head.fm_mapped_extents; i++)
+			if (!unwritten_take(&u, &list.head.fm_extents[i]))
+				return (int)u.put;
+	}
+	return (int)u.put;
 }

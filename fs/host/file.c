@@ -8,6 +8,15 @@
 #include "fs/host/fiemap.h"
 #include "fs/host/host.h"
 
+/* statfs(2) f_type, of <linux/magic.h> where that has it. */
+#define MAGIC_NFS      0x6969u
+#define MAGIC_FUSE     0x65735546u
+#define MAGIC_SMB      0x517bu
+#define MAGIC_CIFS     0xff534d42u
+#define MAGIC_SMB2     0xfe534d42u
+#define MAGIC_AFS      0x5346414fu
+#define MAGIC_ECRYPTFS 0xf15fu
+
 const char host_family[] = "host";
 
 /* What the core wants to know of a file, from one statx(2). */
@@ -184,14 +193,35 @@ int host_allocate(struct file *file, int mode, off_t pos, off_t len)
 	return r < 0 ? -errno : 0;
 }
 
+/*
+ * XFS reserves space behind what was written, and a larger size makes it part of
+ * the file: it is given back, so that a hole at the end is one.
+ */
+static void release_tail(struct file *file, off_t from, off_t end)
+{
+	off_t block = file->mnt->block_size;
+
+	from += (block - from % block) % block;
+	if (from < end)
+		fallocate(file->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, from, end - from);
+}
+
 int host_truncate(struct file *file, off_t size)
 {
+	bool xfs = file->mnt->magic == MAGIC_XFS;
+	struct stat st;
 	int r;
 
+	if (xfs && fstat(file->fd, &st) < 0)
+		return -errno;
 	do
 		r = ftruncate(file->fd, size);
 	while (r < 0 && errno == EINTR);
-	return r < 0 ? -errno : 0;
+	if (r < 0)
+		return -errno;
+	if (xfs && st.st_size)
+		release_tail(file, st.st_size, size);
+	return 0;
 }
 
 int host_sync(struct file *file, bool data_only)
@@ -199,6 +229,38 @@ int host_sync(struct file *file, bool data_only)
 	int r = data_only ? fdatasync(file->fd) : fsync(file->fd);
 
 	return r < 0 ? -errno : 0;
+}
+
+/*
+ * File systems with a method for each close(2): there writes that went well may
+ * fail at last.  Closing any descriptor of the file calls it.
+ */
+static bool tells_at_close(uint32_t magic)
+{
+	switch (magic) {
+	case MAGIC_NFS:
+	case MAGIC_FUSE:
+	case MAGIC_SMB:
+	case MAGIC_CIFS:
+	case MAGIC_SMB2:
+	case MAGIC_AFS:
+	case MAGIC_ECRYPTFS:
+		return true;
+	default:
+		return false;
+	}
+}
+
+int host_flush(struct file *file)
+{
+	int fd;
+
+	if (!tells_at_close(file->mnt->magic))
+		return 0;
+	fd = fcntl(file->fd, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	return close(fd) < 0 ? -errno : 0;
 }
 
 static const struct file_operations host_file_operations = {

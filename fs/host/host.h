@@ -9,6 +9,8 @@
 
 #include "fs.h"
 
+#define MAGIC_XFS 0x58465342u /* statfs(2) f_type; <linux/magic.h> has it late */
+
 extern const char host_family[];
 
 /* file.c: opening, reading, writing */
@@ -24,6 +26,10 @@ off_t host_seek(struct file *file, off_t pos, int whence);
 int host_allocate(struct file *file, int mode, off_t pos, off_t len);
 int host_truncate(struct file *file, off_t size);
 int host_sync(struct file *file, bool data_only);
+int host_flush(struct file *file);
+
+/* fiemap.c */
+int host_unwritten(struct file *file, off_t pos, struct file_range *range, unsigned n);
 
 /* swap.c: what the room remembers in one namespace */
 int host_start(void **room);
@@ -58,9 +64,10 @@ int host_rename(struct file *dir, const char *old, const char *name, unsigned fl
 #define HOST_FILE_OPERATIONS                                                                       \
 	.release = host_release, .read = host_read, .write = host_write, .seek = host_seek,        \
 	.allocate = host_allocate, .truncate = host_truncate, .sync = host_sync,                   \
-	.busy = host_busy, .clone_range = host_clone_range, .copy_range = host_copy_range,         \
-	.getattr = host_getattr, .setattr = host_setattr, .listxattr = host_listxattr,             \
-	.getxattr = host_getxattr, .setxattr = host_setxattr, .fileattr_get = host_fileattr_get,   \
+	.flush = host_flush, .busy = host_busy, .unwritten = host_unwritten,                       \
+	.clone_range = host_clone_range, .copy_range = host_copy_range, .getattr = host_getattr,   \
+	.setattr = host_setattr, .listxattr = host_listxattr, .getxattr = host_getxattr,           \
+	.setxattr = host_setxattr, .fileattr_get = host_fileattr_get,                              \
 	.fileattr_set = host_fileattr_set, .openat = host_openat, .get_handle = host_get_handle,   \
 	.open_handle = host_open_handle, .readdir = host_readdir, .mkdir = host_mkdir,             \
 	.mknod = host_mknod, .symlink = host_symlink, .readlink = host_readlink,                   \

@@ -131,16 +131,21 @@ static void *set_later(void *arg)
 	return NULL;
 }
 
-/* Each call takes a second: to the end it would take longer than is waited for. */
+/* Each call takes long or moves little: to the end it would take longer than is waited for. */
 TEST_F(stop, while_every_call_is_slow)
 {
 	static const struct {
 		const char *rules;
 		unsigned flags;
+		size_t len;
 	} slow[] = {
-		{"read=delay1000", STREAM_ONLY},
-		{"write=delay1000", STREAM_ONLY},
-		{"copy_range=delay1000,copy_range=short65536", COPY_RANGE_NO_CLONE},
+		{"read=delay1000", STREAM_ONLY, 0},
+		{"write=delay1000", STREAM_ONLY, 0},
+		{"copy_range=delay1000,copy_range=short65536", COPY_RANGE_NO_CLONE, 0},
+		{"read=delay10,read=short1", STREAM_ONLY, 0},
+		{"write=delay10,write=short1", STREAM_ONLY, 0},
+		{"read=delay10,read=short1", STREAM_ONLY, 200 * KIB},
+		{"write=delay10,write=short1", STREAM_ONLY, 50 * KIB},
 	};
 
 	for (unsigned i = 0; i < sizeof(slow) / sizeof(slow[0]); i++) {
@@ -151,6 +156,7 @@ TEST_F(stop, while_every_call_is_slow)
 
 		stop_flag = 0;
 		req.flags |= slow[i].flags;
+		req.len = slow[i].len;
 		ASSERT_EQ(0, rig_again(&self->rig));
 		ASSERT_EQ(0, rig_open(&self->rig, slow[i].rules, &req));
 		ASSERT_EQ(0, pthread_create(&thread, NULL, set_later, &later));
@@ -165,6 +171,27 @@ TEST_F(stop, while_every_call_is_slow)
 		EXPECT_EQ(1, self->res.stopped);
 		EXPECT_STREQ(NULL, rig_lie(&self->rig, &req, 0, &self->res));
 	}
+}
+
+/* A target that takes no holes gets zeros instead, here some at a time. */
+TEST_F(stop, while_zeros_are_written_for_a_hole)
+{
+	struct rig_plan plan = {
+		.dir = fixture_dir(), .len = LEN, .old_len = LEN, .hole = 2048 * KIB};
+	struct rig rig;
+
+	ASSERT_EQ(0, rig_make(&rig, &plan));
+	self->req.flags |= STREAM_ONLY;
+	ASSERT_EQ(0, rig_open(&rig, "allocate=usr1,allocate=EOPNOTSUPP,write=short512,write=delay1",
+			      &self->req));
+	self->req.pos_in = self->req.pos_out = (off_t)plan.hole;
+	self->req.len = plan.hole;
+	EXPECT_EQ(0, cr_copy_range(&self->req, &self->res));
+	EXPECT_EQ(1, self->res.stopped);
+	EXPECT_GT(64 * KIB, self->res.bytes);
+	EXPECT_STREQ(NULL, rig_lie(&rig, &self->req, 0, &self->res));
+	rig_close(&self->req);
+	rig_free(&rig);
 }
 
 TEST_F(stop, an_error_that_comes_first_is_the_error)

@@ -84,6 +84,11 @@ static int do_sync(struct every *e)
 	return cr_sync(e->file, true);
 }
 
+static int do_flush(struct every *e)
+{
+	return cr_flush(e->file);
+}
+
 static int do_busy(struct every *e)
 {
 	return op_busy(e->file);
@@ -109,6 +114,13 @@ static int do_extents(struct every *e)
 	struct file_extent ext;
 
 	return op_extents(e->file, 0, &ext, 1, 0);
+}
+
+static int do_unwritten(struct every *e)
+{
+	struct file_range range;
+
+	return cr_unwritten(e->file, 0, &range, 1);
 }
 
 static int do_clone_range(struct every *e)
@@ -242,14 +254,14 @@ static const struct {
 	const char *name;
 	int (*call)(struct every *e);
 } methods[] = {
-	EVERY(open),	     EVERY(release),	  EVERY(write),		EVERY(read),
-	EVERY(seek),	     EVERY(allocate),	  EVERY(truncate),	EVERY(sync),
-	EVERY(busy),	     EVERY(read_encoded), EVERY(write_encoded), EVERY(extents),
-	EVERY(clone_range),  EVERY(copy_range),	  EVERY(getattr),	EVERY(setattr),
-	EVERY(setxattr),     EVERY(getxattr),	  EVERY(listxattr),	EVERY(fileattr_get),
-	EVERY(fileattr_set), EVERY(readdir),	  EVERY(mkdir),		EVERY(mknod),
-	EVERY(symlink),	     EVERY(readlink),	  EVERY(link),		EVERY(unlink),
-	EVERY(rename),
+	EVERY(open),	  EVERY(release),      EVERY(write),	    EVERY(read),
+	EVERY(seek),	  EVERY(allocate),     EVERY(truncate),	    EVERY(sync),
+	EVERY(flush),	  EVERY(busy),	       EVERY(read_encoded), EVERY(write_encoded),
+	EVERY(extents),	  EVERY(unwritten),    EVERY(clone_range),  EVERY(copy_range),
+	EVERY(getattr),	  EVERY(setattr),      EVERY(setxattr),	    EVERY(getxattr),
+	EVERY(listxattr), EVERY(fileattr_get), EVERY(fileattr_set), EVERY(readdir),
+	EVERY(mkdir),	  EVERY(mknod),	       EVERY(symlink),	    EVERY(readlink),
+	EVERY(link),	  EVERY(unlink),       EVERY(rename),
 };
 
 static int every_open(FIXTURE_DATA(fault) * self, const char *rules, struct every *e)

@@ -52,6 +52,25 @@ test_interrupted_and_short_calls_do_not_show() {
 	same src dst
 }
 
+# What a network file system says at close, of a file without a name and of one with flags.
+test_a_failed_write_that_closing_would_tell_is_heard_before_the_file_has_its_name() {
+	one_file
+	for way in "${new_file_ways[@]}"; do
+		[ -z "$way" ] || chattr +d src 2>/dev/null || continue
+		ocp_on "flush=ENOSPC,link(dst)=EDOM,rename=EDOM$way" -a
+		said 1 "ocp: failed to close 'fault:*/dst': No space left on device"
+		[ ! -e dst ] || fail "dst exists"
+		is "" "$(leftovers .)"
+	done
+}
+
+test_a_close_that_fails_after_the_file_has_its_name_takes_it_away() {
+	one_file
+	ocp_on "release(.)=EIO"
+	said 1 "ocp: failed to close 'fault:*/dst': Input/output error"
+	[ ! -e dst ] || fail "dst exists"
+}
+
 test_a_close_that_fails() {
 	one_file
 	ocp_on "release(.dst.ocp-*)=EIO,open(.)=EOPNOTSUPP"

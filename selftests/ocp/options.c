@@ -303,9 +303,8 @@ static const struct {
 	{"-j 4x a b", "ocp: invalid number of jobs: '4x'\n" TRY},
 	{"-j 99999999999999999999 a b",
 	 "ocp: invalid number of jobs: '99999999999999999999'\n" TRY},
-	{"-b a b", "ocp: option --backup is not supported yet\n"},
-	{"--backup=t a b", "ocp: option --backup is not supported yet\n"},
-	{"-S x a b", "ocp: option --suffix is not supported yet\n"},
+	{"-bn a b", "ocp: options --backup and --no-clobber are mutually exclusive\n"
+		    "Try 'ocp --help' for more information.\n"},
 };
 
 TEST(a_wrong_command_line_ends_with_the_message_of_cp)

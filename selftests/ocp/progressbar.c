@@ -125,6 +125,28 @@ TEST_F(bar, always_shows_bytes_percent_strategy_and_name)
 	}
 }
 
+TEST_F(bar, counts_on_while_it_copies)
+{
+	struct copy_progress *now;
+	struct progress *p;
+
+	self->o.progress = WHEN_ALWAYS;
+	p = progress_new(&self->o, 1);
+	ASSERT_NE(NULL, p);
+	now = progress_begin(p, 0, "a", 10 * MIB);
+	__atomic_fetch_add(&now->bytes, 10 * MIB, __ATOMIC_RELAXED);
+	progress_end(p, 0);
+	progress_found(p, 10 * MIB);
+	progress_found(p, 30 * MIB);
+	EXPECT_TRUE(WAIT_FOR("10.0 MiB of at least 40.0 MiB  1 of 2 files"));
+	progress_found(p, 10 * MIB);
+	progress_found(p, 60 * MIB);
+	progress_skip(p, 60 * MIB);
+	progress_found_all(p);
+	EXPECT_TRUE(WAIT_FOR("20%  10.0 MiB of 50.0 MiB  1 of 3 files"));
+	progress_free(p);
+}
+
 TEST_F(bar, ends_with_an_empty_line)
 {
 	struct progress *p;
@@ -192,6 +214,7 @@ TEST_F(bar, is_not_there_when_not_wanted)
 	EXPECT_EQ(NULL, progress_begin(NULL, 0, "x", 1));
 	progress_end(NULL, 0);
 	progress_found(NULL, 1);
+	progress_skip(NULL, 1);
 	progress_found_all(NULL);
 	progress_hide(NULL);
 	progress_show(NULL);

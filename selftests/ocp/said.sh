@@ -193,4 +193,32 @@ test_progress_comes_by_itself_after_two_seconds() {
 	is "" "$(cat seen)"
 }
 
+test_progress_of_a_tree_has_a_percentage_when_it_is_counted() {
+	requires script
+	mkdir -p src/a/b
+	for n in $(seq 15); do
+		head -c 1000 /dev/urandom >"src/$n"
+		head -c 3000 /dev/urandom >"src/a/b/$n"
+	done
+	ln src/1 src/a/again
+	ln -s a src/link
+	in_pty "TERM=xterm $OCP -a -j1 --progress=always fault:read=delay120:$T/src x" >seen
+	diff -r --no-dereference src x
+	like "*[0-9]% *KiB of 58.5 KiB  [1-9]* of 3[01] files*0:0[0-9] left*" "$(cat seen)"
+	# Nothing was known at first.
+	like "*KiB  [1-9] files*" "$(head -c 2000 seen)"
+}
+
+test_progress_does_not_wait_for_what_is_skipped() {
+	requires script
+	mkdir src x
+	for n in $(seq 30); do
+		head -c 1000 /dev/urandom >"src/$n"
+	done
+	head -c 1000000 /dev/zero >src/there
+	cp src/there x
+	in_pty "TERM=xterm $OCP -nrTj1 --progress=always fault:read=delay120:$T/src x" >seen
+	like "*[0-9]% *KiB of 29.2 KiB  [1-9]* of 30 files*" "$(cat seen)"
+}
+
 run_tests "$@"

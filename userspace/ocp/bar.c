@@ -110,29 +110,60 @@ static void put_name(struct out *out, const char *name, unsigned columns)
 	}
 }
 
+/* "1.0 GiB of 2.0 GiB  3 of 10 files", as far as it is known. */
+static void put_amount(struct out *out, const struct bar *bar)
+{
+	const char *of = bar->counted ? "of" : "of at least";
+	char a[SIZE_TEXT], b[SIZE_TEXT];
+
+	put(out, "%s", size_text(bar->done, a));
+	if (bar->total && (bar->counted || bar->total > bar->done))
+		put(out, " %s %s", of, size_text(bar->total, b));
+	if (bar->all_files > 1 && (bar->counted || bar->all_files > bar->files))
+		put(out, "  %" PRIu64 " of %" PRIu64 " files", bar->files, bar->all_files);
+	else if (bar->files && !(bar->counted && bar->all_files < 2))
+		put(out, "  %" PRIu64 " %s", bar->files, bar->files == 1 ? "file" : "files");
+}
+
+/* A single file is its bytes. */
+static uint64_t work(const struct bar *bar, uint64_t bytes, uint64_t files)
+{
+	return bar_work(bytes, bar->all_files > 1 ? files : 0);
+}
+
+static void put_share(struct out *out, const struct bar *bar, unsigned columns)
+{
+	uint64_t done = work(bar, bar->done, bar->files);
+	uint64_t all = work(bar, bar->total, bar->all_files);
+
+	put_cells(out, done >= all ? 100 : (unsigned)((double)done / (double)all * 100),
+		  columns < 100 ? CELLS / 2 : CELLS);
+}
+
+/* Seconds until the end as it goes now, and one more; 0: nobody knows. */
+static uint64_t time_left(const struct bar *bar)
+{
+	uint64_t done = work(bar, bar->done, bar->files);
+	uint64_t all = work(bar, bar->total, bar->all_files);
+	uint64_t rate = bar->all_files > 1 ? bar->work_rate : bar->rate;
+
+	return bar->counted && rate && all > done ? (all - done) / rate + 1 : 0;
+}
+
 size_t bar_line(const struct bar *bar, unsigned columns, char *text, size_t size)
 {
 	struct out out = {text, size, 0};
-	char a[SIZE_TEXT], b[SIZE_TEXT];
-	uint64_t left = bar->total > bar->done ? bar->total - bar->done : 0;
+	uint64_t left = time_left(bar);
+	char rate[SIZE_TEXT];
 
 	*text = '\0';
-	if (bar->total) {
-		double share = (double)bar->done / (double)bar->total;
-
-		put_cells(&out, share >= 1 ? 100 : (unsigned)(share * 100),
-			  columns < 100 ? CELLS / 2 : CELLS);
-		put(&out, "%s of %s", size_text(bar->done, a), size_text(bar->total, b));
-	} else {
-		put(&out, "%s", size_text(bar->done, a));
-		if (bar->files)
-			put(&out, "  %" PRIu64 " %s", bar->files,
-			    bar->files == 1 ? "file" : "files");
-	}
+	if (bar->counted && (bar->total || bar->all_files))
+		put_share(&out, bar, columns);
+	put_amount(&out, bar);
 	if (bar->rate)
-		put(&out, " %s/s", size_text(bar->rate, a));
-	if (bar->rate && left)
-		put_time(&out, left / bar->rate);
+		put(&out, " %s/s", size_text(bar->rate, rate));
+	if (left)
+		put_time(&out, left - 1);
 	if (*bar->strategy)
 		put(&out, "  %s", bar->strategy);
 	if (bar->percent >= 0)

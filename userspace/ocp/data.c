@@ -174,6 +174,8 @@ static int data_copy(struct worker *w, struct item *it, struct file *out)
 		err = cr_copy_range(&req, &res);
 	else
 		err = plain_copy(w, &req, &res);
+	if (!err && !res.stopped)
+		prealloc_keep(w, it, out, &res);
 	if (ocp->progress)
 		progress_end(ocp->progress, w->id);
 	free(name);
@@ -206,20 +208,23 @@ static int file_close(struct worker *w, struct item *it, struct file **file)
 }
 
 /*
- * A named file is closed before it gets its final name, because network file
- * systems tell of failed writes no sooner; a nameless one can be linked only
- * while it is open, and immutable only after that.
+ * Network file systems tell of failed writes no sooner than at close(2).  So a
+ * named file is closed before it gets its final name.  A nameless one can be
+ * linked only while it is open, and immutable only after that: these are asked
+ * what closing would say.
  */
 static int file_commit(struct worker *w, struct item *it, struct attr_pair *p, const char *temp)
 {
-	int err = 0;
+	bool named = temp[0] || it->guard;
+	int err = named && !p->has_flags ? file_close(w, it, &p->out) : cr_flush(p->out);
 
-	if ((temp[0] || it->guarded) && !p->has_flags)
-		err = file_close(w, it, &p->out);
-	if (err)
+	if (err) {
+		if (p->out)
+			item_error(w, it, err, MSG_CLOSE);
 		return err;
+	}
 	err = temp_commit(w, it, temp, p->out);
-	if (err == -ENOENT && !temp[0] && !it->guarded)
+	if (err == -ENOENT && !temp[0] && !it->guard)
 		return err;
 	if (err)
 		item_error(w, it, err, MSG_CREATE);
@@ -234,7 +239,7 @@ static int file_new_once(struct worker *w, struct item *it, struct attr_pair p)
 	struct statx stx;
 	int err;
 
-	p.named = !it->guarded && (it->dir->no_tmpfile || !it->fresh);
+	p.named = !it->guard && (it->dir->no_tmpfile || !it->fresh);
 	err = temp_create(w, it, attr_create_mode(w->ocp, &p), temp, &p.out);
 	if (err) {
 		item_error(w, it, err, MSG_CREATE);
@@ -253,8 +258,14 @@ static int file_new_once(struct worker *w, struct item *it, struct attr_pair p)
 		err = file_commit(w, it, &p, temp);
 	if (err)
 		temp_drop(it, temp);
-	if (p.out && cr_close(p.out) && !err)
-		item_error(w, it, EIO, MSG_CLOSE);
+	if (err) {
+		cr_close(p.out);
+	} else if (p.out && file_close(w, it, &p.out)) {
+		/* It has its name already: what cannot be trusted does not keep it. */
+		if (it->fresh)
+			cr_unlink(it->dir->dst, it->dname, 0);
+		err = -EIO;
+	}
 	return err;
 }
 
@@ -275,7 +286,7 @@ static int file_new(struct worker *w, struct item *it)
 	flags_read(w, &p);
 	xattr_list(w, &p);
 	err = file_new_once(w, it, p);
-	if (err != -ENOENT || it->dir->no_tmpfile || it->guarded)
+	if (err != -ENOENT || it->dir->no_tmpfile || it->guard)
 		return err;
 	/* Without /proc and the right to link by descriptor, a nameless file stays nameless. */
 	it->dir->no_tmpfile = true;
@@ -339,7 +350,6 @@ int file_copy(struct worker *w, struct item *it)
 	if (item_dry(w, it, "copy"))
 		return 0;
 	item_verbose(w, it);
-	progress_found(w->ocp->progress, it->src.stx_size);
 	err = source_open(w, it);
 	if (err)
 		return err;

@@ -39,6 +39,7 @@ static bool names_target(enum ocp_msg msg)
 	case MSG_MODE:
 	case MSG_SET_MODE:
 	case MSG_FLAGS:
+	case MSG_BACKUP_SOURCE:
 	case MSG_FILE_OVER_DIR:
 	case MSG_DIR_OVER_FILE:
 	case MSG_DANGLING:
@@ -74,10 +75,16 @@ void item_verbose(struct worker *w, const struct item *it)
 		return;
 	src = path_src(it->dir->node, it->name);
 	dst = path_dst(it->dir->node, it->dname);
-	if (it->parent)
+	if (it->parent) {
 		report_verbose_parent(w->ocp->report, src, dst);
-	else
+	} else if (it->backup) {
+		char *backup = path_dst(it->dir->node, it->backup);
+
+		report_verbose_backup(w->ocp->report, src, dst, backup);
+		free(backup);
+	} else {
 		report_verbose(w->ocp->report, src, dst);
+	}
 	free(src);
 	free(dst);
 }
@@ -162,6 +169,13 @@ static int make_other(struct worker *w, struct item *it)
 	return -EINVAL;
 }
 
+/* Its bytes will not be copied, and the bar need not wait for them. */
+static void item_no_data(struct worker *w, const struct item *it)
+{
+	if (S_ISREG(it->src.stx_mode))
+		progress_skip(w->ocp->progress, it->src.stx_size);
+}
+
 /* One that is no directory, with the table of hard links round it. */
 static int item_make(struct worker *w, struct item *it)
 {
@@ -174,6 +188,7 @@ static int item_make(struct worker *w, struct item *it)
 		return make_other(w, it);
 	err = links_claim(links, &it->src, &node, &name);
 	if (err > 0) {
+		item_no_data(w, it);
 		err = make_link_again(w, it, node, name);
 		node_put(node);
 		free(name);
@@ -194,6 +209,7 @@ static void item_skip(struct worker *w, struct item *it)
 	struct node *node;
 	char *name;
 
+	item_no_data(w, it);
 	if (w->ocp->o->debug) {
 		char *dst = path_dst(it->dir->node, it->dname);
 
@@ -281,7 +297,7 @@ static bool given_twice(struct worker *w, struct item *it)
 {
 	char *src;
 
-	if (!it->operand || w->ocp->o->nsources < 2 ||
+	if (!it->operand || w->ocp->o->nsources < 2 || w->ocp->o->backup ||
 	    !operands_seen_source(w->ocp->operands, cr_file_id(it->dir->src), it->name))
 		return false;
 	src = path_src(it->dir->node, it->name);
@@ -302,7 +318,7 @@ void item_copy(struct worker *w, struct item *it)
 	}
 	dir = S_ISDIR(it->src.stx_mode);
 	if ((dir && !it->alone && !it->operand && w->ocp->o->recursive) ||
-	    (it->guarded && it->src.stx_size >= GUARD_MAX)) {
+	    (it->guard && it->src.stx_size >= GUARD_MAX)) {
 		cr_close(it->in);
 		walk_later(w, it);
 		return;
@@ -314,6 +330,8 @@ void item_copy(struct worker *w, struct item *it)
 	switch (target_settle(w, it)) {
 	case TARGET_GO:
 		err = dir ? mkdir_enter(w, it) : item_make(w, it);
+		if (err)
+			backup_undo(w, it);
 		if (!err && it->operand)
 			operand_made(w, it);
 		break;
@@ -325,4 +343,6 @@ void item_copy(struct worker *w, struct item *it)
 	}
 	cr_close(it->in);
 	it->in = NULL;
+	free(it->backup);
+	it->backup = NULL;
 }

@@ -37,15 +37,34 @@ void flags_read(struct worker *w, struct attr_pair *p)
 /* Set @want of the flags in @mask, the others stay. */
 static int set_flags(struct attr_pair *p, uint32_t mask, uint32_t want)
 {
-	struct fileattr fa;
-	uint32_t now;
+	struct fileattr fa, clear;
 	int err = cr_fileattr_get(p->out, &fa);
 
 	if (err)
 		return want ? err : 0;
-	now = fa.flags;
-	fa.flags = (now & ~mask) | (want & mask);
-	return fa.flags == now ? 0 : cr_fileattr_set(p->out, &fa);
+	clear.flags = fa.flags & ~mask;
+	if ((fa.flags & mask) == (want & mask))
+		return 0;
+	fa.flags = clear.flags | (want & mask);
+	err = cr_fileattr_set(p->out, &fa);
+	if (err != -EINVAL)
+		return err;
+	/* btrfs does not go from compressed to nodatacow, or back, in one step. */
+	err = cr_fileattr_set(p->out, &clear);
+	return err ? err : cr_fileattr_set(p->out, &fa);
+}
+
+/* What is refused together may be taken one by one; the first error is returned. */
+static int set_each(struct attr_pair *p)
+{
+	int err = 0;
+
+	for (uint32_t bit = 1; bit; bit <<= 1) {
+		int e = bit & FLAGS_KEPT ? set_flags(p, bit, p->flags) : 0;
+
+		err = err ? err : e;
+	}
+	return err;
 }
 
 void flags_before_data(struct worker *w, struct attr_pair *p)
@@ -54,7 +73,8 @@ void flags_before_data(struct worker *w, struct attr_pair *p)
 		set_flags(p, FLAGS_EARLY, p->flags);
 }
 
-/* flags_last - all flags; where a file system refuses some, those that every one has */
+/* flags_last - all flags; where some are refused (not of this file system, not for us), the others
+ */
 void flags_last(struct worker *w, struct attr_pair *p)
 {
 	const struct ocp_opts *o = w->ocp->o;
@@ -64,8 +84,8 @@ void flags_last(struct worker *w, struct attr_pair *p)
 	if (!p->has_flags)
 		return;
 	err = set_flags(p, FLAGS_KEPT, p->flags);
-	if (err && (p->flags & FLAGS_EARLY))
-		set_flags(p, FLAGS_LATE, p->flags);
+	if (err)
+		err = set_each(p);
 	if (!err || o->reduce_diagnostics)
 		return;
 	dst = path_dst(p->it->dir->node, p->it->dname);

@@ -2,8 +2,9 @@
 /*
  * links.c - which inodes with several names have been copied, and where to.
  *
- * About 80 bytes an inode; where the whole tree is copied once, an entry is
- * forgotten with the last name of its inode.  Whoever meets an inode that
+ * About 60 bytes and its name an inode, which is the only memory that grows with
+ * a tree; where the whole tree is copied once, an entry is forgotten with the
+ * last name of its inode.  Whoever meets an inode that
  * another worker is copying waits for it: nobody waits while copying.
  */
 #include <errno.h>
@@ -21,10 +22,10 @@ struct entry {
 	struct entry *next;
 	uint64_t ino;
 	struct node *node;
-	char *name;
 	uint32_t major, minor;
 	uint32_t left; /* names of the inode not seen yet */
 	uint32_t waiters : 24, state : 8;
+	char name[]; /* once it is copied */
 };
 
 struct links {
@@ -50,7 +51,6 @@ struct links *links_new(bool forget)
 static void entry_free(struct entry *e)
 {
 	node_put(e->node);
-	free(e->name);
 	free(e);
 }
 
@@ -166,8 +166,8 @@ int links_claim(struct links *links, const struct statx *stx, struct node **node
 		ret = add(links, slot, stx);
 		goto out;
 	}
-	e->waiters++;
-	while (e->state == COPYING)
+	e->waiters++; /* it stays, but not where it is */
+	for (; e->state == COPYING; e = *find(links, stx))
 		pthread_cond_wait(&links->done, &links->lock);
 	e->waiters--;
 	if (e->state == FAILED) /* our turn to try */
@@ -179,17 +179,30 @@ out:
 	return ret;
 }
 
+/* A copied one gets room for its name. */
+static bool give_name(struct entry **slot, struct node *node, const char *name)
+{
+	size_t len = strlen(name) + 1;
+	struct entry *e = realloc(*slot, sizeof(*e) + len);
+
+	if (!e)
+		return false;
+	memcpy(e->name, name, len);
+	e->node = node_get(node);
+	*slot = e;
+	return true;
+}
+
 void links_done(struct links *links, const struct statx *stx, struct node *node, const char *name)
 {
-	struct entry *e;
+	struct entry **slot;
 
 	pthread_mutex_lock(&links->lock);
-	e = *find(links, stx);
-	if (e) { /* links_claim() put it there */
-		e->name = node ? strdup(name) : NULL;
-		if (e->name)
-			e->node = node_get(node);
-		e->state = e->name ? COPIED : FAILED;
+	slot = find(links, stx);
+	if (*slot) { /* links_claim() put it there */
+		bool named = node && give_name(slot, node, name);
+
+		(*slot)->state = named ? COPIED : FAILED;
 	}
 	pthread_cond_broadcast(&links->done);
 	pthread_mutex_unlock(&links->lock);

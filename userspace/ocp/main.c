@@ -129,6 +129,7 @@ static void workers_end(struct ocp *ocp, struct worker *workers)
 static void ocp_run(struct ocp *ocp)
 {
 	struct worker *workers = NULL;
+	struct count *count;
 	int err = -ENOMEM;
 
 	ocp->max_open_dirs = dir_limit(ocp->workers);
@@ -142,7 +143,9 @@ static void ocp_run(struct ocp *ocp)
 		report_error(ocp->report, err, MSG_NO_MEMORY, NULL, NULL);
 	} else {
 		copy_share_start(ocp);
+		count = count_start(ocp);
 		plan_run(&workers[0]);
+		count_end(count);
 	}
 	workers_end(ocp, workers);
 	links_free(ocp->links);

@@ -71,7 +71,7 @@ struct node {
 };
 
 struct task {
-	struct task *next;
+	struct task *next, *prev;
 	void (*run)(struct worker *w, struct task *task); /* frees it */
 };
 
@@ -80,7 +80,7 @@ struct names {
 	struct task task; /* first */
 	struct dir *dir;
 	unsigned n;
-	bool guarded; /* their directory has a temporary name until they are done */
+	struct dir *guard; /* has a temporary name until they are done, or NULL */
 	size_t len;
 	char data[];
 };
@@ -89,7 +89,7 @@ struct names {
 struct harvest {
 	struct task *dirs;
 	struct names *files; /* the last one is not full; the others hang behind it */
-	unsigned n, batches; /* names in all, bundles of files */
+	unsigned n;	     /* names in all */
 };
 
 /* A pair of directories being copied. */
@@ -101,7 +101,9 @@ struct dir {
 	struct iattr want, have; /* attributes of the source, and those dst has got so far */
 	struct dirbuf buf;
 	struct harvest harvest; /* the first names, read before dst was made */
-	atomic_uint guards;	/* bundles until it gets its name */
+	struct dir *guard;	/* NULL, this one, or one above: see mkdir.c */
+	atomic_uint guards;	/* of a guard: bundles until it gets its name, */
+	atomic_uint guarded;	/* and how many names they had in all */
 	uint32_t flags;		/* inode flags of dst: new files inherit some */
 	unsigned pending;	/* reading, queued entries, children: at 0 it is finished */
 	unsigned users;		/* threads that use src and dst now */
@@ -127,9 +129,11 @@ struct item {
 	bool alone;	    /* a task of its own: a directory may be entered */
 	bool clash;	    /* an earlier operand has the same destination */
 	bool fresh;	    /* nothing stands at dname */
-	bool guarded;	    /* dir has a temporary name until this is done */
+	struct dir *guard;  /* has a temporary name until this is done, or NULL */
 	bool through;	    /* a symbolic link stands there, and dst is what it points to */
 	bool dangling;	    /* it points to nothing */
+	bool no_backup;	    /* it is the backup */
+	char *backup;	    /* the name that stood at dname is this now; of malloc() */
 	bool linked;	    /* owner of an entry of the table of hard links */
 	struct file *in;    /* source, once open */
 	struct dir *child;  /* it was a directory: to be walked by the caller */
@@ -183,6 +187,11 @@ enum target { TARGET_GO, TARGET_SKIP, TARGET_ERROR };
 enum target target_settle(struct worker *w, struct item *it);
 int target_remove(struct worker *w, struct item *it);
 
+/* backup.c */
+int backup_make(struct worker *w, struct item *it);
+void backup_undo(struct worker *w, struct item *it);
+char *backup_of_self(struct worker *w, const struct item *it);
+
 /* data.c: one regular file */
 int file_copy(struct worker *w, struct item *it);
 
@@ -199,6 +208,7 @@ void temp_name(struct worker *w, const char *name, char temp[TEMP_MAX]);
 int temp_create(struct worker *w, struct item *it, mode_t mode, char temp[TEMP_MAX],
 		struct file **out);
 int temp_commit(struct worker *w, struct item *it, const char *temp, struct file *out);
+int rename_new(struct file *dir, const char *from, const char *to); /* -EEXIST: @to is there */
 void temp_drop(struct item *it, const char *temp);
 
 /*
@@ -235,6 +245,10 @@ void flags_before_data(struct worker *w, struct attr_pair *p);
 uint32_t flags_of(struct file *file);
 void flags_last(struct worker *w, struct attr_pair *p);
 
+/* prealloc.c: reserved space */
+void prealloc_keep(struct worker *w, struct item *it, struct file *out,
+		   const struct copy_result *res);
+
 /* links.c: hard links of the source */
 struct links *links_new(bool forget);
 void links_free(struct links *links);
@@ -260,9 +274,15 @@ bool operands_is_top(struct operands *ops, const struct file_id *id);
 /* plan.c: the operands, one after the other */
 void plan_run(struct worker *w);
 
+/* count.c: the total for the bar */
+struct count;
+struct count *count_start(struct ocp *ocp);
+void count_end(struct count *count);
+
 /* pool.c */
 struct pool *pool_new(struct ocp *ocp, struct worker *workers, unsigned n);
-void pool_push(struct pool *pool, struct task *task);
+void pool_few(struct pool *pool, unsigned few);
+void pool_push(struct worker *w, struct task *task);
 void pool_drain(struct pool *pool, struct worker *w);
 void pool_free(struct pool *pool);
 

@@ -10,11 +10,13 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "copy_range.h"
 
-#define JOBS_MAX 256u
+#define JOBS_MAX   256u
+#define SUFFIX_MAX 200
 
 static const struct word sparse_words[] = {
 	{"never", WHEN_NEVER}, {"auto", WHEN_AUTO}, {"always", WHEN_ALWAYS}, {NULL, 0}};
@@ -30,9 +32,10 @@ static const struct word update_words[] = {{"all", UPDATE_ALL},
 					   {"none-fail", UPDATE_NONE_FAIL},
 					   {"older", UPDATE_OLDER},
 					   {NULL, 0}};
-static const struct word backup_words[] = {{"none", 0},	    {"off", 0},	     {"simple", 1},
-					   {"never", 1},    {"existing", 2}, {"nil", 2},
-					   {"numbered", 3}, {"t", 3},	     {NULL, 0}};
+static const struct word backup_words[] = {
+	{"none", BACKUP_NONE},	       {"off", BACKUP_NONE},	      {"simple", BACKUP_SIMPLE},
+	{"never", BACKUP_SIMPLE},      {"existing", BACKUP_EXISTING}, {"nil", BACKUP_EXISTING},
+	{"numbered", BACKUP_NUMBERED}, {"t", BACKUP_NUMBERED},	      {NULL, 0}};
 static const struct word recompress_words[] = {{"keep", 0}, {"auto", 1}, {NULL, 0}};
 
 /* Bit numbers of PRESERVE_*, and one more that stands for all of them. */
@@ -83,11 +86,42 @@ static int set_refused(struct parse *p, const struct option_row *row, const char
 
 static int set_backup(struct parse *p, const struct option_row *row, const char *arg)
 {
-	int kind = 1;
+	p->backup = true;
+	if (arg)
+		p->backup_control = arg;
+	return -1;
+}
 
-	if (arg && word_match("backup type", arg, backup_words, &kind))
+static int set_suffix(struct parse *p, const struct option_row *row, const char *arg)
+{
+	p->backup = true;
+	p->backup_suffix = arg;
+	return -1;
+}
+
+/* What is not said on the command line may be in the environment. */
+int settle_backup(struct parse *p)
+{
+	const char *control = p->backup_control, *suffix = p->backup_suffix;
+	bool said = control && *control;
+	int kind = BACKUP_EXISTING;
+
+	if (!p->backup)
+		return -1;
+	if (p->no_clobber)
+		return misuse("options --backup and --no-clobber are mutually exclusive");
+	if (!said)
+		control = getenv("VERSION_CONTROL");
+	if (control && *control &&
+	    word_match(said ? "backup type" : "$VERSION_CONTROL", control, backup_words, &kind))
 		return misuse(NULL);
-	return kind ? set_refused(p, row, arg) : -1;
+	if (!suffix)
+		suffix = getenv("SIMPLE_BACKUP_SUFFIX");
+	if (!suffix || !*suffix || strchr(suffix, '/') || strlen(suffix) > SUFFIX_MAX)
+		suffix = "~";
+	p->o.backup = (enum ocp_backup)kind;
+	p->o.backup_suffix = suffix;
+	return -1;
 }
 
 static int set_interactive(struct parse *p, const struct option_row *row, const char *arg)
@@ -278,8 +312,9 @@ const struct option_row option_rows[] = {
 	 .usage = "    --remove-destination", .text = "remove each existing file first"},
 	{0, NO, "atomic", set_true, AT(o.atomic), .usage = "    --atomic",
 	 .text = "write under a temporary name, then rename", .own = true},
-	{'b', OPTIONAL, "backup", .set = set_backup},
-	{'S', REQUIRED, "suffix", .set = set_refused},
+	{'b', OPTIONAL, "backup", set_backup, .usage = "-b, --backup[=CONTROL]",
+	 .text = "keep what is replaced: simple, numbered, none"},
+	{'S', REQUIRED, "suffix", .set = set_suffix},
 	{.text = "Attributes"},
 	{'p', NO, NULL, set_basic, .usage = "-p, --preserve[=LIST]",
 	 .text = "mode,ownership,timestamps; links,xattr,sharing"},

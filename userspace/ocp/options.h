@@ -15,6 +15,8 @@ struct parse {
 	int deref;	   /* enum ocp_deref, -1: not said */
 	int recompress;
 	bool no_clobber, strip_slashes, copy_contents;
+	bool backup; /* -b or -S was given */
+	const char *backup_control, *backup_suffix;
 };
 
 struct option_row {
@@ -39,5 +41,6 @@ int fatal(const char *text);
 int print_help(void);
 
 bool selinux_enabled(void);
+int settle_backup(struct parse *p); /* returns as option_row.set */
 
 #endif

@@ -34,6 +34,9 @@ enum ocp_when { WHEN_AUTO, WHEN_ALWAYS, WHEN_NEVER };
 #define PRESERVE_ALL	   0xffu
 #define PRESERVE_BASIC	   0x07u /* what -p keeps */
 
+/* -b: the name that a file gets which stands in the way */
+enum ocp_backup { BACKUP_NONE, BACKUP_SIMPLE, BACKUP_EXISTING, BACKUP_NUMBERED };
+
 struct ocp_opts {
 	/* Operands.  With -t the directory is target and dest is NULL. */
 	char **sources; /* trailing slashes are gone where --strip-trailing-slashes asks for it */
@@ -59,7 +62,9 @@ struct ocp_opts {
 	bool interactive; /* -i: ask before one is replaced, after update has been settled */
 	bool force;	  /* -f: one that cannot be opened is removed, then tried again */
 	bool remove_dest; /* --remove-destination: removed before it is opened */
-	bool atomic;	  /* --atomic: written under a temporary name and renamed, always */
+	enum ocp_backup backup;
+	const char *backup_suffix;
+	bool atomic; /* --atomic: written under a temporary name and renamed, always */
 
 	/* Attributes. */
 	unsigned preserve;	  /* PRESERVE_*: what to keep */
@@ -98,6 +103,9 @@ int opts_parse(struct ocp_opts *o, int argc, char **argv);
 
 /** opts_try_help - "Try 'ocp --help' ..." on standard error, after a message about bad use */
 void opts_try_help(void);
+
+/** opts_processors - those that are online, at least 1 */
+unsigned opts_processors(void);
 
 /** opts_jobs - workers to run: -j, or a number that suits the machine */
 unsigned opts_jobs(const struct ocp_opts *o);

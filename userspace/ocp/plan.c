@@ -82,6 +82,8 @@ static struct dir *root_new(struct plan *p, const char *src, const char *dst, in
 		goto fail;
 	d->dst = d->node->dst;
 	d->src_id = *cr_file_id(d->src);
+	if (!p->ocp->o->jobs)
+		pool_few(p->ocp->pool, cr_file_narrow(d->dst) ? 1 : opts_processors());
 	dir_inherits(p->ocp, d);
 	return d;
 fail:
@@ -187,7 +189,7 @@ static void operand_start(struct plan *p, const struct item *it)
 	t->item = *it;
 	t->item.name = memcpy(t->name, it->name, a);
 	t->item.dname = memcpy(t->name + a, it->dname, b);
-	pool_push(p->ocp->pool, &t->task);
+	pool_push(p->w, &t->task);
 }
 
 /* The last name of a source without slashes; "" and ".." go into the target itself. */
@@ -286,7 +288,7 @@ static void operand(struct plan *p, const char *source)
 {
 	const struct ocp_opts *o = p->ocp->o;
 	struct item it = {.operand = true};
-	char *dname;
+	char *dname, *self;
 
 	it.dir = root_for(p, source, o->dest);
 	if (!it.dir)
@@ -300,11 +302,16 @@ static void operand(struct plan *p, const char *source)
 		return;
 	}
 	it.dname = *dname ? dname : ".";
+	self = backup_of_self(p->w, &it);
+	it.no_backup = self != NULL;
+	if (self)
+		it.dname = self;
 	if (o->nsources > 1)
 		it.clash = operands_seen_target(p->ocp->operands, it.dname);
 	if (it.clash)
 		pool_drain(p->ocp->pool, p->w);
 	operand_start(p, &it);
+	free(self);
 	free(dname);
 }
 
@@ -339,7 +346,8 @@ void plan_run(struct worker *w)
 	struct plan p = {.w = w, .ocp = w->ocp};
 	bool failed;
 
-	p.ordered = o->nsources < 2 || o->interactive || o->verbose || o->explain || o->dry_run;
+	p.ordered = o->nsources < 2 || o->interactive || o->verbose || o->explain || o->dry_run ||
+		    o->backup;
 	if (!find_target(&p, &failed) && !failed && o->parents) {
 		report_error(w->ocp->report, 0, MSG_PARENTS_DIR, NULL, NULL);
 		failed = true;

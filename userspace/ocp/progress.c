@@ -42,11 +42,13 @@ struct progress {
 	pthread_cond_t wake;
 	bool ending, terminal, drawn;
 	int64_t start, shown_from, last_draw;
-	uint64_t done, files, found, begun; /* atomics: bytes, files, bytes, bytes */
+	uint64_t done, files;	     /* atomics: bytes, files */
+	uint64_t found, found_files; /* the same, of those who count ahead */
+	uint64_t skipped, skipped_files;
 	bool found_all;
-	uint64_t last_bytes;
+	uint64_t last_bytes, last_work;
 	int64_t last_time;
-	double rate;
+	double rate, work_rate;
 	unsigned nslots;
 	struct slot slots[];
 };
@@ -119,27 +121,40 @@ static void look_at_slots(struct progress *p, struct current *c)
 }
 
 /* An average that forgets: what counts is how it goes now. */
-static void update_rate(struct progress *p, uint64_t bytes, int64_t now)
+static void average(double *rate, uint64_t all, uint64_t last, double dt, double since)
 {
-	double dt = (double)(now - p->last_time) / SECOND_NS, part;
+	if (since < RATE_TAU) /* at first there is little to forget */
+		*rate = (double)all / since;
+	else
+		*rate += dt / (RATE_TAU + dt) * ((double)(all - last) / dt - *rate);
+}
+
+static void update_rate(struct progress *p, const struct bar *bar, int64_t now)
+{
+	double dt = (double)(now - p->last_time) / SECOND_NS;
+	double since = (double)(now - p->start) / SECOND_NS;
+	uint64_t work = bar_work(bar->done, bar->files);
 
 	if (dt <= 0)
 		return;
-	part = dt / (RATE_TAU + dt);
-	/* At first there is little to forget. */
-	if (now - p->start < (int64_t)(RATE_TAU * SECOND_NS))
-		p->rate = (double)bytes * SECOND_NS / (double)(now - p->start);
-	else
-		p->rate += part * ((double)(bytes - p->last_bytes) / dt - p->rate);
+	average(&p->rate, bar->done, p->last_bytes, dt, since);
+	average(&p->work_rate, work, p->last_work, dt, since);
 	p->last_time = now;
-	p->last_bytes = bytes;
+	p->last_bytes = bar->done;
+	p->last_work = work;
+}
+
+/* Of two counters that both only grow, the second part of the first. */
+static uint64_t less(const uint64_t *all, const uint64_t *part)
+{
+	uint64_t p = __atomic_load_n(part, __ATOMIC_RELAXED);
+	uint64_t a = __atomic_load_n(all, __ATOMIC_RELAXED);
+
+	return a > p ? a - p : 0;
 }
 
 static void fill_bar(struct progress *p, struct bar *bar, struct current *c)
 {
-	uint64_t found = __atomic_load_n(&p->found, __ATOMIC_RELAXED);
-	uint64_t begun = __atomic_load_n(&p->begun, __ATOMIC_RELAXED);
-
 	*bar = (struct bar){.percent = -1, .strategy = "", .name = ""};
 	/* In this order a file that ends in between is missed, not counted twice. */
 	bar->done = __atomic_load_n(&p->done, __ATOMIC_ACQUIRE);
@@ -148,17 +163,20 @@ static void fill_bar(struct progress *p, struct bar *bar, struct current *c)
 	if (bar->done < p->last_bytes)
 		bar->done = p->last_bytes;
 	bar->files = __atomic_load_n(&p->files, __ATOMIC_RELAXED);
-	if (__atomic_load_n(&p->found_all, __ATOMIC_ACQUIRE))
-		bar->total = found > begun ? found : begun;
+	bar->counted = __atomic_load_n(&p->found_all, __ATOMIC_ACQUIRE);
+	bar->total = less(&p->found, &p->skipped);
+	bar->all_files = less(&p->found_files, &p->skipped_files);
 	if (!c->busy)
 		return;
 	/* One large file so far, as when a single one is copied. */
-	if (!bar->total && !bar->files && c->busy == 1 && c->size >= BIG_FILE)
+	if (!bar->all_files && !bar->files && c->busy == 1 && c->size >= BIG_FILE) {
 		bar->total = c->size;
+		bar->counted = true;
+	}
 	bar->name = c->name;
 	if (c->bytes && copy_strategy_name(c->strategy))
 		bar->strategy = copy_strategy_name(c->strategy);
-	if (!bar->total && c->size >= BIG_FILE)
+	if (!bar->counted && c->size >= BIG_FILE)
 		bar->percent = c->bytes >= c->size ? 100 : (int)(c->bytes * 100.0 / c->size);
 }
 
@@ -177,8 +195,9 @@ static void draw(struct progress *p, int64_t now)
 	size_t len = 0;
 
 	fill_bar(p, &bar, &c);
-	update_rate(p, bar.done, now);
+	update_rate(p, &bar, now);
 	bar.rate = (uint64_t)p->rate;
+	bar.work_rate = (uint64_t)p->work_rate;
 	if (now < p->shown_from || (p->terminal && !in_foreground()))
 		return;
 	if (!p->terminal && p->last_draw && now - p->last_draw < SECOND_NS && !p->ending)
@@ -311,7 +330,6 @@ struct copy_progress *progress_begin(struct progress *p, unsigned worker, const 
 	s->size = size;
 	memcpy(s->name, name, len);
 	pthread_mutex_unlock(&s->lock);
-	__atomic_fetch_add(&p->begun, size, __ATOMIC_RELAXED);
 	return &s->now;
 }
 
@@ -332,8 +350,18 @@ void progress_end(struct progress *p, unsigned worker)
 
 void progress_found(struct progress *p, uint64_t bytes)
 {
-	if (p)
-		__atomic_fetch_add(&p->found, bytes, __ATOMIC_RELAXED);
+	if (!p)
+		return;
+	__atomic_fetch_add(&p->found, bytes, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&p->found_files, 1, __ATOMIC_RELAXED);
+}
+
+void progress_skip(struct progress *p, uint64_t bytes)
+{
+	if (!p)
+		return;
+	__atomic_fetch_add(&p->skipped, bytes, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&p->skipped_files, 1, __ATOMIC_RELAXED);
 }
 
 void progress_found_all(struct progress *p)

@@ -36,10 +36,13 @@ struct copy_progress *progress_begin(struct progress *p, unsigned worker, const 
 /** progress_end - the file of @worker is done, well or not */
 void progress_end(struct progress *p, unsigned worker);
 
-/** progress_found - the walk has seen files with @bytes more bytes of data */
+/** progress_found - who counts ahead has seen one more file, of @bytes bytes */
 void progress_found(struct progress *p, uint64_t bytes);
 
-/** progress_found_all - the walk has ended: from now on the bar shows percent and time left */
+/** progress_skip - one of those files will not be copied */
+void progress_skip(struct progress *p, uint64_t bytes);
+
+/** progress_found_all - all are counted: from now on the bar shows percent and time left */
 void progress_found_all(struct progress *p);
 
 /* Lines of others: between these two the bar is erased and not drawn. */

@@ -133,25 +133,48 @@ void report_made(struct report *r, enum report_kind kind)
 	pthread_mutex_unlock(&r->lock);
 }
 
-/* One line of a word before and between up to two names. */
-static void line(struct report *r, const char *word, const char *src, const char *dst)
+/* One line of a word before and between up to two names, and what comes after them. */
+static void line_and(struct report *r, const char *word, const char *src, const char *dst,
+		     const char *after)
 {
 	char *a = quote_name(src), *b = dst ? quote_name(dst) : NULL;
 
 	talk_begin(r);
-	fprintf(r->lines, "%s%s%s%s\n", word, a ? a : src, dst ? " -> " : "",
+	fprintf(r->lines, "%s%s%s%s%s\n", word, a ? a : src, dst ? " -> " : "",
 		!dst ? ""
 		: b  ? b
-		     : dst);
+		     : dst,
+		after);
 	talk_end(r);
 	free(a);
 	free(b);
+}
+
+static void line(struct report *r, const char *word, const char *src, const char *dst)
+{
+	line_and(r, word, src, dst, "");
 }
 
 void report_verbose(struct report *r, const char *src, const char *dst)
 {
 	if (r->o->verbose)
 		line(r, "", src, dst);
+}
+
+void report_verbose_backup(struct report *r, const char *src, const char *dst, const char *backup)
+{
+	char *name = quote_name(backup), *after = NULL;
+
+	if (r->o->verbose && asprintf(&after, " (backup: %s)", name ? name : backup) >= 0)
+		line_and(r, "", src, dst, after);
+	free(after);
+	free(name);
+}
+
+void report_unbackup(struct report *r, const char *backup, const char *dst)
+{
+	if (r->o->verbose)
+		line_and(r, "", backup, dst, " (unbackup)");
 }
 
 void report_verbose_parent(struct report *r, const char *src, const char *dst)

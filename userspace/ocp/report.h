@@ -54,6 +54,10 @@ enum ocp_msg {
 	MSG_LISTXATTR,	       /* listing attributes of 'a' */
 	MSG_GETXATTR,	       /* getting attribute 'b' of 'a' */
 	MSG_SETXATTR,	       /* setting attribute 'b' for 'a' */
+	MSG_BACKUP,	       /* cannot backup 'a' */
+	MSG_UNBACKUP,	       /* cannot un-backup 'a' */
+	MSG_BACKUP_SOURCE,     /* backing up 'a' might destroy source;  'b' not copied */
+	MSG_RESERVE,	       /* reserving space for 'a' */
 	MSG_FLAGS,	       /* preserving file flags for 'a' */
 	MSG_TARGET_DIR,	       /* target directory 'a' (with -t) */
 	MSG_TARGET,	       /* target 'a' */
@@ -115,6 +119,11 @@ void report_made(struct report *r, enum report_kind kind);
 
 /** report_verbose - with -v: 'src' -> 'dst'; call it before the work, as cp does */
 void report_verbose(struct report *r, const char *src, const char *dst);
+
+/** report_verbose_backup - the same, and the name that the old file has got */
+void report_verbose_backup(struct report *r, const char *src, const char *dst, const char *backup);
+/** report_unbackup - with -v: it got its old name back */
+void report_unbackup(struct report *r, const char *backup, const char *dst);
 
 /** report_verbose_parent - the same for a directory that --parents made: cp quotes nothing there */
 void report_verbose_parent(struct report *r, const char *src, const char *dst);

@@ -20,6 +20,11 @@ static bool is_reg(const struct ocp *ocp, const struct item *it)
 	       (ocp->o->copy_contents && !S_ISDIR(it->src.stx_mode) && !S_ISLNK(it->src.stx_mode));
 }
 
+static bool backs_up(const struct ocp *ocp, const struct item *it)
+{
+	return ocp->o->backup && !it->no_backup;
+}
+
 /* Whether a symbolic link at the target is written through instead of replaced. */
 static bool writes_through(const struct ocp *ocp, const struct item *it)
 {
@@ -28,7 +33,7 @@ static bool writes_through(const struct ocp *ocp, const struct item *it)
 	if (S_ISDIR(it->src.stx_mode))
 		return o->keep_dir_symlink;
 	return is_reg(ocp, it) && !o->symbolic_link && !o->hard_link && !o->remove_dest &&
-	       !o->atomic;
+	       !o->atomic && !backs_up(ocp, it);
 }
 
 static int target_stat(struct worker *w, struct item *it)
@@ -84,6 +89,22 @@ static int followed(struct file *dir, const char *name, struct statx *stx)
 	return err;
 }
 
+/*
+ * The same with -b: what stands at the target stays, under another name, so only
+ * the same entry is refused, and a link whose target would go away.
+ */
+static bool same_file_backup(const struct item *it)
+{
+	bool src_link = S_ISLNK(it->src.stx_mode), dst_link = S_ISLNK(it->dst.stx_mode);
+	struct statx stx;
+
+	if (src_link != dst_link || !same_inode(&it->src, &it->dst))
+		return false;
+	if (same_entry(it))
+		return true;
+	return !dst_link && !cr_getattr(it->dir->src, it->name, &stx) && S_ISLNK(stx.stx_mode);
+}
+
 /* True when copying would destroy the source, or its only way to be reached. */
 static bool same_file(const struct worker *w, const struct item *it)
 {
@@ -91,6 +112,8 @@ static bool same_file(const struct worker *w, const struct item *it)
 	bool src_link = S_ISLNK(it->src.stx_mode), dst_link = S_ISLNK(it->dst.stx_mode);
 	struct statx stx;
 
+	if (backs_up(w->ocp, it))
+		return same_file_backup(it);
 	if (src_link && dst_link)
 		return same_inode(&it->src, &it->dst) && same_entry(it);
 	if (src_link)
@@ -157,7 +180,8 @@ static int target_kind(struct worker *w, struct item *it)
 		msg = MSG_DIR_OVER_FILE;
 	else if (!src_dir && dst_dir)
 		msg = MSG_FILE_OVER_DIR;
-	else if (it->clash && !src_dir && operands_is_made(w->ocp->operands, it->dname, &it->dst))
+	else if (it->clash && !src_dir && w->ocp->o->backup != BACKUP_NUMBERED &&
+		 operands_is_made(w->ocp->operands, it->dname, &it->dst))
 		msg = MSG_JUST_CREATED;
 	else if (it->clash && it->through && !cr_getattr(it->dir->dst, it->dname, &stx) &&
 		 operands_is_made(w->ocp->operands, it->dname, &stx))
@@ -243,6 +267,8 @@ enum target target_settle(struct worker *w, struct item *it)
 		return answer;
 	if (target_kind(w, it))
 		return TARGET_ERROR;
+	if (backs_up(w->ocp, it) && !S_ISDIR(it->dst.stx_mode))
+		return backup_make(w, it) ? TARGET_ERROR : TARGET_GO;
 	if (must_go(w, it) && target_remove(w, it))
 		return TARGET_ERROR;
 	return TARGET_GO;

@@ -6,7 +6,7 @@
 #
 #	make [O=DIR] [V=1] [CC=clang] [SAN=address,undefined|thread]
 #	make menuconfig | defconfig | olddefconfig | allnoconfig
-#	make check | install [DESTDIR=] [PREFIX=/usr/local]
+#	make check | check-vm | install [DESTDIR=] [PREFIX=/usr/local]
 
 VERSION	:= 0.1.0
 SONAME	:= libcopy_range.so.0
@@ -174,11 +174,15 @@ $(foreach t,$(test-programs),$(eval $(call test_rule,$(t))))
 
 $(O)/selftests/%.o: ALL_CFLAGS += -I$(KSELFTEST) -Iselftests
 
-.PHONY: check check-threaded
+.PHONY: check check-threaded check-vm
 tests: $(addprefix $(O)/,$(test-programs))
 check-threaded: TESTS = $(threaded-y)
 check check-threaded: all tests
 	@O=$(abspath $(O)) selftests/run $(RUNFLAGS) $(tests_wanted)
+
+# Guest kernels of their own, see selftests/vm/README.
+check-vm: all tests
+	@O=$(abspath $(O)) selftests/run -t 900 $(RUNFLAGS) $(vm-tests)
 
 # Install --------------------------------------------------------------------
 

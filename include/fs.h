@@ -34,9 +34,9 @@ struct mount {
 	uint8_t fsid[16];    /* of the storage below: equal on all mounts and subvolumes of it */
 	uint32_t magic;	     /* statfs(2) f_type, where there is one */
 	uint32_t block_size; /* what clones and encoded writes align to; 1 if nothing */
-	atomic_uint
-		compression; /* the method's answer, or COMPRESSION_UNKNOWN before it was asked */
-	atomic_uint lost;    /* 1 << enum copy_strategy_id: never on this mount, */
+	atomic_uint compression; /* the method's answer, COMPRESSION_UNKNOWN before */
+	bool narrow;	  /* threads that make files here wait for each other in the kernel */
+	atomic_uint lost; /* 1 << enum copy_strategy_id: never on this mount, */
 	struct copy_why why[COPY_STRATEGIES]; /* for this reason */
 	struct mount *next;
 };

@@ -69,6 +69,8 @@ int cr_rename(struct file *dir, const char *old, const char *name, unsigned flag
 const struct file_id *cr_file_id(const struct file *file);
 const char *cr_file_room(const struct file *file); /* "host", "btrfs", "mem" ... */
 int cr_file_fd(const struct file *file);	   /* -1 where it is no file of this machine */
+/* Whether one thread makes many small files here as fast as several, and with less effort. */
+bool cr_file_narrow(const struct file *file);
 
 /* The next entry of a filled dirbuf: true and @view, or false at its end.  "." and ".." are left
  * out. */

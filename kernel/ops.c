@@ -281,6 +281,11 @@ const char *cr_file_room(const struct file *file)
 	return file->mnt->type->name;
 }
 
+bool cr_file_narrow(const struct file *file)
+{
+	return file->mnt->narrow;
+}
+
 int cr_file_fd(const struct file *file)
 {
 	return file->fd;

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # judge.awk - one program's KTAP as a subtest, and what it comes to.
+# Cases of its subtests count, not the lines that sum them up.
 # In: status limit verbose name n took failed_list counts.  See run.
 
 BEGIN {
 	plan = -1
-	passed = failed = skipped = lines = 0
+	passed = failed = skipped = results = lines = 0
 }
 
 {
@@ -18,18 +19,8 @@ BEGIN {
 		whole_skip = reason_of($0)
 }
 
-/^(not )?ok / {
-	is_ok = /^ok /
-	label = $0
-	sub(/^(not )?ok +[0-9]* *(- )?/, "", label)
-	if (!is_ok) {
-		failed++
-		note(label)
-	} else if (label ~ /# *[Ss][Kk][Ii][Pp]/) {
-		skipped++
-	} else {
-		passed++
-	}
+/^ *(not )?ok / {
+	result($0)
 }
 
 /^Bail out!/ {
@@ -42,15 +33,47 @@ function reason_of(text)
 	return text == "" ? "no reason given" : text
 }
 
+# A line that sums up a subtest before it counts only if it alone says what went wrong.
+# unclaimed[depth] results wait for such a line; lost[depth] are names of failed ones.
+function result(text,	depth, is_ok, label, below, names, name_of, count, d, i)
+{
+	match(text, /^ */)
+	depth = RLENGTH
+	is_ok = text ~ /^ *ok /
+	label = text
+	sub(/^ *(not )?ok +[0-9]* *(- )?/, "", label)
+	for (d in unclaimed) {
+		if (d + 0 <= depth)
+			continue
+		below += unclaimed[d]
+		names = names lost[d]
+		delete unclaimed[d]
+		delete lost[d]
+	}
+	if (!is_ok && names == "")
+		failed++
+	else if (!below && label ~ /# *[Ss][Kk][Ii][Pp]/)
+		skipped++
+	else if (is_ok && !below)
+		passed++
+	unclaimed[depth]++
+	if (names == "" && !is_ok)
+		lost[depth] = lost[depth] label "\n"
+	count = split(names, name_of, "\n")
+	for (i = 1; i < count; i++)
+		lost[depth] = lost[depth] label ": " name_of[i] "\n"
+	if (!depth)
+		results++
+}
+
 function note(text)
 {
 	print name ": " text >> failed_list
 }
 
 # What is wrong with the program beside its cases, or "".
-function trouble(	results)
+function trouble()
 {
-	results = passed + failed + skipped
 	if (status == 137)
 		return "killed, or still running after " limit " s"
 	if (status > 128)
@@ -87,6 +110,11 @@ function show(	i, is_ktap)
 
 END {
 	wrong = trouble()
+	for (d in lost) {
+		count = split(lost[d], name_of, "\n")
+		for (i = 1; i < count; i++)
+			note(name_of[i])
+	}
 	if (wrong != "") {
 		failed++
 		note(wrong)

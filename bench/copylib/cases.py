@@ -138,6 +138,13 @@ for _algorithm in ("zstd:3", "zlib", "lzo"):
     _btrfs_pair(_algorithm, "")
 
 
+@case("file, btrfs zstd:3 to another btrfs, not compressing, devices of 100 MB/s", cold=True)
+def btrfs_slow(st, scale):
+    setup = two_fs(st, ("btrfs", "btrfs"), file_size(scale) // 4, ("compress-force=zstd:3", ""))
+    st.throttle(100 * 10**6)
+    return setup
+
+
 @case("sparse image, a hundredth of it data, within one ext4")
 def sparse(st, scale):
     size, content = int(100 * GIB * scale), int(GIB * scale)

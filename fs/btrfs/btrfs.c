@@ -37,6 +37,11 @@ static bool btrfs_claim(struct file *file, struct mount *mnt)
 		if (info.sectorsize >= 512 && !(info.sectorsize & (info.sectorsize - 1)))
 			mnt->block_size = info.sectorsize;
 	}
+	/*
+	 * All inodes of a subvolume are in one tree, new ones in its last leaf: two threads
+	 * were slower there than one (50,000 small files: 2.0 s against 1.6 s, 6.18).
+	 */
+	mnt->narrow = true;
 	return true;
 }
 

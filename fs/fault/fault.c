@@ -179,6 +179,7 @@ static bool fault_claim(struct file *file, struct mount *mnt)
 	memcpy(mnt->fsid, low->fsid, sizeof(mnt->fsid));
 	mnt->magic = low->magic;
 	mnt->block_size = low->block_size;
+	mnt->narrow = low->narrow;
 	memcpy(mnt->why, low->why, sizeof(mnt->why));
 	atomic_store(&mnt->lost, atomic_load(&low->lost));
 	return true;

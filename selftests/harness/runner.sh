@@ -36,6 +36,28 @@ test_counts_cases() {
 *" "$out"
 }
 
+test_counts_cases_of_subtests() {
+	script t <<-'END'
+		echo "1..3"
+		echo "  1..2"
+		echo "    1..2"
+		echo "    ok 1 a"
+		echo "    not ok 2 b"
+		echo "  not ok 1 inner"
+		echo "  ok 2 c # SKIP no d"
+		echo "not ok 1 outer"
+		echo "  ok 1 e"
+		echo "not ok 2 died afterwards"
+		echo "ok 3 f"
+		exit 1
+	END
+	gives "3 passed, 2 failed, 1 skipped" 1
+	like "*# Failed:
+#   $T/t: outer: inner: b
+#   $T/t: died afterwards
+*" "$out"
+}
+
 test_hides_diagnostics_of_what_passed() {
 	script t <<-'END'
 		echo "1..1"

@@ -154,7 +154,8 @@ static int data_copy(struct worker *w, struct item *it, struct file *out)
 		.in = it->in,
 		.out = out,
 		.len = data_len(it),
-		.flags = ocp->o->copy_flags,
+		.flags = ocp->o->copy_flags |
+			 (data_len(it) != COPY_LEN_EOF ? COPY_RANGE_AS_OPENED : 0),
 		.stop = ocp->stop,
 		.share = ocp->share,
 		.mem_max = MEM_ALL / ocp->workers,
@@ -215,7 +216,7 @@ static int file_close(struct worker *w, struct item *it, struct file **file)
  */
 static int file_commit(struct worker *w, struct item *it, struct attr_pair *p, const char *temp)
 {
-	bool named = temp[0] || it->guarded;
+	bool named = temp[0] || it->guard;
 	int err = named && !p->has_flags ? file_close(w, it, &p->out) : cr_flush(p->out);
 
 	if (err) {
@@ -224,7 +225,7 @@ static int file_commit(struct worker *w, struct item *it, struct attr_pair *p, c
 		return err;
 	}
 	err = temp_commit(w, it, temp, p->out);
-	if (err == -ENOENT && !temp[0] && !it->guarded)
+	if (err == -ENOENT && !temp[0] && !it->guard)
 		return err;
 	if (err)
 		item_error(w, it, err, MSG_CREATE);
@@ -239,7 +240,7 @@ static int file_new_once(struct worker *w, struct item *it, struct attr_pair p)
 	struct statx stx;
 	int err;
 
-	p.named = !it->guarded && (it->dir->no_tmpfile || !it->fresh);
+	p.named = !it->guard && (it->dir->no_tmpfile || !it->fresh);
 	err = temp_create(w, it, attr_create_mode(w->ocp, &p), temp, &p.out);
 	if (err) {
 		item_error(w, it, err, MSG_CREATE);
@@ -286,7 +287,7 @@ static int file_new(struct worker *w, struct item *it)
 	flags_read(w, &p);
 	xattr_list(w, &p);
 	err = file_new_once(w, it, p);
-	if (err != -ENOENT || it->dir->no_tmpfile || it->guarded)
+	if (err != -ENOENT || it->dir->no_tmpfile || it->guard)
 		return err;
 	/* Without /proc and the right to link by descriptor, a nameless file stays nameless. */
 	it->dir->no_tmpfile = true;

@@ -318,7 +318,7 @@ void item_copy(struct worker *w, struct item *it)
 	}
 	dir = S_ISDIR(it->src.stx_mode);
 	if ((dir && !it->alone && !it->operand && w->ocp->o->recursive) ||
-	    (it->guarded && it->src.stx_size >= GUARD_MAX)) {
+	    (it->guard && it->src.stx_size >= GUARD_MAX)) {
 		cr_close(it->in);
 		walk_later(w, it);
 		return;

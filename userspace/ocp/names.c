@@ -62,7 +62,6 @@ static int harvest_file(struct worker *w, struct dir *d, const struct dirent_vie
 			return -ENOMEM;
 		names->task.next = h->files ? &h->files->task : NULL;
 		h->files = names;
-		h->batches++;
 	}
 	names_add(names, e->name, e->type);
 	return 0;

@@ -71,7 +71,7 @@ struct node {
 };
 
 struct task {
-	struct task *next;
+	struct task *next, *prev;
 	void (*run)(struct worker *w, struct task *task); /* frees it */
 };
 
@@ -80,7 +80,7 @@ struct names {
 	struct task task; /* first */
 	struct dir *dir;
 	unsigned n;
-	bool guarded; /* their directory has a temporary name until they are done */
+	struct dir *guard; /* has a temporary name until they are done, or NULL */
 	size_t len;
 	char data[];
 };
@@ -89,7 +89,7 @@ struct names {
 struct harvest {
 	struct task *dirs;
 	struct names *files; /* the last one is not full; the others hang behind it */
-	unsigned n, batches; /* names in all, bundles of files */
+	unsigned n;	     /* names in all */
 };
 
 /* A pair of directories being copied. */
@@ -101,7 +101,9 @@ struct dir {
 	struct iattr want, have; /* attributes of the source, and those dst has got so far */
 	struct dirbuf buf;
 	struct harvest harvest; /* the first names, read before dst was made */
-	atomic_uint guards;	/* bundles until it gets its name */
+	struct dir *guard;	/* NULL, this one, or one above: see mkdir.c */
+	atomic_uint guards;	/* of a guard: bundles until it gets its name, */
+	atomic_uint guarded;	/* and how many names they had in all */
 	uint32_t flags;		/* inode flags of dst: new files inherit some */
 	unsigned pending;	/* reading, queued entries, children: at 0 it is finished */
 	unsigned users;		/* threads that use src and dst now */
@@ -127,7 +129,7 @@ struct item {
 	bool alone;	    /* a task of its own: a directory may be entered */
 	bool clash;	    /* an earlier operand has the same destination */
 	bool fresh;	    /* nothing stands at dname */
-	bool guarded;	    /* dir has a temporary name until this is done */
+	struct dir *guard;  /* has a temporary name until this is done, or NULL */
 	bool through;	    /* a symbolic link stands there, and dst is what it points to */
 	bool dangling;	    /* it points to nothing */
 	bool no_backup;	    /* it is the backup */
@@ -279,7 +281,8 @@ void count_end(struct count *count);
 
 /* pool.c */
 struct pool *pool_new(struct ocp *ocp, struct worker *workers, unsigned n);
-void pool_push(struct pool *pool, struct task *task);
+void pool_few(struct pool *pool, unsigned few);
+void pool_push(struct worker *w, struct task *task);
 void pool_drain(struct pool *pool, struct worker *w);
 void pool_free(struct pool *pool);
 

@@ -2,6 +2,8 @@
 /* The command line: reads the table of options.c, then settles what the options mean together. */
 #include "opts.h"
 
+#define JOBS_MOST 16 /* by default */
+
 #include <errno.h>
 #include <getopt.h>
 #include <stdint.h>
@@ -272,13 +274,19 @@ int opts_parse(struct ocp_opts *o, int argc, char **argv)
  * Trees of small files are bound by system calls, big files by the storage, so
  * a few more than processors pay off while memory stays small.
  */
+unsigned opts_processors(void)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return n < 1 ? 1 : (unsigned)n;
+}
+
+/* Twice as many as processors, because some wait for storage (see pool_grow()). */
 unsigned opts_jobs(const struct ocp_opts *o)
 {
-	long n;
+	unsigned n = opts_processors();
 
 	if (o->jobs)
 		return o->jobs;
-	n = sysconf(_SC_NPROCESSORS_ONLN);
-	n = n < 1 ? 1 : n;
-	return n > 4 ? 16 : (unsigned)n * 2;
+	return n > 4 ? JOBS_MOST : n * 2;
 }

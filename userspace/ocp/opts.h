@@ -104,6 +104,9 @@ int opts_parse(struct ocp_opts *o, int argc, char **argv);
 /** opts_try_help - "Try 'ocp --help' ..." on standard error, after a message about bad use */
 void opts_try_help(void);
 
+/** opts_processors - those that are online, at least 1 */
+unsigned opts_processors(void);
+
 /** opts_jobs - workers to run: -j, or a number that suits the machine */
 unsigned opts_jobs(const struct ocp_opts *o);
 

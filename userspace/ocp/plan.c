@@ -82,6 +82,8 @@ static struct dir *root_new(struct plan *p, const char *src, const char *dst, in
 		goto fail;
 	d->dst = d->node->dst;
 	d->src_id = *cr_file_id(d->src);
+	if (!p->ocp->o->jobs)
+		pool_few(p->ocp->pool, cr_file_narrow(d->dst) ? 1 : opts_processors());
 	dir_inherits(p->ocp, d);
 	return d;
 fail:
@@ -187,7 +189,7 @@ static void operand_start(struct plan *p, const struct item *it)
 	t->item = *it;
 	t->item.name = memcpy(t->name, it->name, a);
 	t->item.dname = memcpy(t->name + a, it->dname, b);
-	pool_push(p->ocp->pool, &t->task);
+	pool_push(p->w, &t->task);
 }
 
 /* The last name of a source without slashes; "" and ".." go into the target itself. */

@@ -2,28 +2,49 @@
 /*
  * pool.c - tasks and the threads that run them.
  *
- * A stack, not a queue: what was found last is done first, so a walk goes deep
- * before it goes wide and few directories are open at a time.  How much may
- * wait here is bounded by the walk, which reads a directory on only when the
- * names it found before have been taken.
+ * Every worker has a stack of its own: what it found last it does first, so a
+ * walk goes deep before it goes wide and few directories are open at a time.
+ * Who has nothing left takes the oldest task of another: of a tree that is the
+ * farthest away, so two workers seldom make files in one directory, where the
+ * kernel would let only one of them.  How much may wait here is bounded by the
+ * walk, which reads a directory on only when the names it found before have
+ * been taken.
  */
 #include <stdlib.h>
+#include <time.h>
 
 #include "ocp.h"
+
+#define LOOK_NS	    (20 * 1000 * 1000)
+#define BUSY_ENOUGH 50 /* per cent of the time of all threads on a processor */
+
+struct stack {
+	struct task *top, *bottom;
+};
 
 struct pool {
 	struct ocp *ocp;
 	struct worker *workers;
 	pthread_t *threads;
 	unsigned n, started; /* workers, and threads beside main's */
+	unsigned few;	     /* as many run while storage does not keep them waiting */
+	uint64_t wall, cpu;  /* of the last look at that, nanoseconds */
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
-	struct task *top;
-	unsigned waiting; /* threads asleep for want of tasks */
-	unsigned busy;	  /* tasks being run */
+	struct stack *stacks; /* one a worker */
+	unsigned waiting;     /* threads asleep for want of tasks */
+	unsigned busy;	      /* tasks being run */
 	unsigned queued;
 	bool ending;
 };
+
+static uint64_t now(clockid_t clock)
+{
+	struct timespec ts = {0};
+
+	clock_gettime(clock, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
 
 struct pool *pool_new(struct ocp *ocp, struct worker *workers, unsigned n)
 {
@@ -34,8 +55,14 @@ struct pool *pool_new(struct ocp *ocp, struct worker *workers, unsigned n)
 	pool->ocp = ocp;
 	pool->workers = workers;
 	pool->n = n;
+	pool->few = n;
+	pool->wall = now(CLOCK_MONOTONIC);
+	pool->cpu = now(CLOCK_PROCESS_CPUTIME_ID);
 	pool->threads = calloc(n, sizeof(*pool->threads));
-	if (!pool->threads) {
+	pool->stacks = calloc(n, sizeof(*pool->stacks));
+	if (!pool->threads || !pool->stacks) {
+		free(pool->threads);
+		free(pool->stacks);
 		free(pool);
 		return NULL;
 	}
@@ -44,19 +71,55 @@ struct pool *pool_new(struct ocp *ocp, struct worker *workers, unsigned n)
 	return pool;
 }
 
-/* Take the top task; called and left with the lock held. */
+static void stack_push(struct stack *stack, struct task *task)
+{
+	task->prev = NULL;
+	task->next = stack->top;
+	if (task->next)
+		task->next->prev = task;
+	else
+		stack->bottom = task;
+	stack->top = task;
+}
+
+static void stack_remove(struct stack *stack, struct task *task)
+{
+	if (task->prev)
+		task->prev->next = task->next;
+	else
+		stack->top = task->next;
+	if (task->next)
+		task->next->prev = task->prev;
+	else
+		stack->bottom = task->prev;
+}
+
+/* Our newest task, or the oldest of the next worker who has any. */
+static struct task *pool_take(struct pool *pool, const struct worker *w)
+{
+	struct stack *stack = &pool->stacks[w->id];
+	struct task *task = stack->top;
+
+	for (unsigned i = 1; !task && i < pool->n; i++) {
+		stack = &pool->stacks[(w->id + i) % pool->n];
+		task = stack->bottom;
+	}
+	stack_remove(stack, task);
+	return task;
+}
+
+/* Take a task of those there are; called and left with the lock held. */
 static void pool_run_one(struct pool *pool, struct worker *w)
 {
-	struct task *task = pool->top;
+	struct task *task = pool_take(pool, w);
 
-	pool->top = task->next;
 	pool->queued--;
 	pool->busy++;
 	pthread_mutex_unlock(&pool->lock);
 	task->run(w, task);
 	pthread_mutex_lock(&pool->lock);
 	pool->busy--;
-	if (!pool->busy && !pool->top)
+	if (!pool->busy && !pool->queued)
 		pthread_cond_broadcast(&pool->wake);
 }
 
@@ -67,7 +130,7 @@ static void *pool_thread(void *arg)
 
 	pthread_mutex_lock(&pool->lock);
 	while (!pool->ending) {
-		if (pool->top) {
+		if (pool->queued) {
 			pool_run_one(pool, w);
 			continue;
 		}
@@ -79,13 +142,42 @@ static void *pool_thread(void *arg)
 	return NULL;
 }
 
-/* Threads are started when there is work for them: most runs of cp copy one file. */
+/* pool_few - @few threads will do, unless they turn out to wait for storage */
+void pool_few(struct pool *pool, unsigned few)
+{
+	pthread_mutex_lock(&pool->lock);
+	pool->few = few;
+	pthread_mutex_unlock(&pool->lock);
+}
+
+/* Whether the threads have slept for much of the time since the last look. */
+static bool pool_sleepy(struct pool *pool)
+{
+	uint64_t wall = now(CLOCK_MONOTONIC), cpu, all;
+	bool sleepy;
+
+	if (wall - pool->wall < LOOK_NS)
+		return false;
+	cpu = now(CLOCK_PROCESS_CPUTIME_ID);
+	all = (wall - pool->wall) * (pool->started + 1);
+	sleepy = (cpu - pool->cpu) * 100 < all * BUSY_ENOUGH;
+	pool->wall = wall;
+	pool->cpu = cpu;
+	return sleepy;
+}
+
+/*
+ * Threads are started when there is work for them: most runs of cp copy one
+ * file.  Beyond the few that can be busy, only those that wait are helped by more.
+ */
 static void pool_grow(struct pool *pool)
 {
 	unsigned id = pool->started + 1;
 	sigset_t all, old;
 
 	if (pool->queued < 2 || pool->waiting || id >= pool->n)
+		return;
+	if (id >= pool->few && !pool_sleepy(pool))
 		return;
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &old);
@@ -96,11 +188,13 @@ static void pool_grow(struct pool *pool)
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
-void pool_push(struct pool *pool, struct task *task)
+/* pool_push - @task is done by @w unless another has nothing to do before */
+void pool_push(struct worker *w, struct task *task)
 {
+	struct pool *pool = w->ocp->pool;
+
 	pthread_mutex_lock(&pool->lock);
-	task->next = pool->top;
-	pool->top = task;
+	stack_push(&pool->stacks[w->id], task);
 	pool->queued++;
 	pool_grow(pool);
 	if (pool->waiting)
@@ -112,8 +206,8 @@ void pool_push(struct pool *pool, struct task *task)
 void pool_drain(struct pool *pool, struct worker *w)
 {
 	pthread_mutex_lock(&pool->lock);
-	while (pool->top || pool->busy) {
-		if (pool->top) {
+	while (pool->queued || pool->busy) {
+		if (pool->queued) {
 			pool_run_one(pool, w);
 			continue;
 		}
@@ -137,5 +231,6 @@ void pool_free(struct pool *pool)
 	pthread_cond_destroy(&pool->wake);
 	pthread_mutex_destroy(&pool->lock);
 	free(pool->threads);
+	free(pool->stacks);
 	free(pool);
 }

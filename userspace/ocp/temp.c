@@ -56,7 +56,7 @@ int temp_create(struct worker *w, struct item *it, mode_t mode, char temp[TEMP_M
 	int err;
 
 	temp[0] = '\0';
-	if (it->guarded) /* its directory has the temporary name */
+	if (it->guard) /* its directory has the temporary name */
 		return cr_openat(d->dst, it->dname, NEW_FLAGS, mode, out);
 	if (!d->no_tmpfile && it->fresh) {
 		err = cr_openat(d->dst, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, mode, out);
@@ -93,7 +93,7 @@ int temp_commit(struct worker *w, struct item *it, const char *temp, struct file
 {
 	struct file *dir = it->dir->dst;
 
-	if (it->guarded)
+	if (it->guard)
 		return 0;
 	if (!temp[0])
 		return cr_link(out, NULL, dir, it->dname);
@@ -105,7 +105,7 @@ int temp_commit(struct worker *w, struct item *it, const char *temp, struct file
 /* temp_drop - it will not be complete */
 void temp_drop(struct item *it, const char *temp)
 {
-	if (it->guarded)
+	if (it->guard)
 		cr_unlink(it->dir->dst, it->dname, 0);
 	else if (temp[0])
 		cr_unlink(it->dir->dst, temp, 0);

@@ -22,7 +22,7 @@ static void names_run(struct worker *w, struct names *names)
 		struct item it = {.dir = d,
 				  .type = (unsigned char)at[0],
 				  .fresh = d->made,
-				  .guarded = names->guarded};
+				  .guard = names->guard};
 
 		it.name = it.dname = at + 1;
 		item_copy(w, &it);
@@ -36,8 +36,8 @@ static void names_run(struct worker *w, struct names *names)
 	} else {
 		dir_release(w->ocp, d);
 	}
-	if (names->guarded)
-		guard_done(w, d);
+	if (names->guard)
+		guard_done(w, names->guard);
 	dir_done(w, d);
 	free(names);
 }
@@ -51,7 +51,7 @@ static void files_task(struct worker *w, struct task *task)
 static struct dir *subdir_enter(struct worker *w, struct names *names)
 {
 	struct dir *d = names->dir;
-	struct item it = {.dir = d, .fresh = d->made, .alone = true};
+	struct item it = {.dir = d, .fresh = d->made, .alone = true, .guard = names->guard};
 	int err = ocp_stopped(w->ocp) ? -EINTR : dir_hold(w->ocp, d);
 
 	it.type = (unsigned char)names->data[0];
@@ -62,6 +62,8 @@ static struct dir *subdir_enter(struct worker *w, struct names *names)
 	} else if (err != -EINTR) {
 		item_error(w, &it, err, MSG_ACCESS);
 	}
+	if (names->guard)
+		guard_done(w, names->guard);
 	dir_done(w, d);
 	free(names);
 	return it.child;
@@ -91,7 +93,7 @@ static void push(struct worker *w, struct dir *d, struct task *task,
 {
 	task->run = run;
 	dir_pend(w->ocp, d);
-	pool_push(w->ocp->pool, task);
+	pool_push(w, task);
 }
 
 static void push_list(struct worker *w, struct dir *d, struct task *list,

@@ -24,6 +24,10 @@ class Setup:
         self.check = self.same
         self.subvolumes = False  # some tool makes them
 
+    def allocated(self):
+        """Bytes of the one file that are no holes."""
+        return os.stat(self.src).st_blocks * 512 if os.path.isfile(self.src) else 0
+
     def same(self):
         """The copy is equal to the source."""
         (data.same_tree if self.tree else data.same_file)(self.src, self.dst)

@@ -164,6 +164,19 @@ def drop_caches():
         f.write("3")
 
 
+def touch_memory(size):
+    """Use @size bytes of memory for a moment.
+
+    A virtual machine may give free pages back to its host, and the first use of
+    such a page costs more than to copy it.  So the pages that the next run will
+    get are had back before.
+    """
+    with open("/proc/meminfo", encoding="ascii") as f:
+        free = next(int(line.split()[1]) for line in f if line.startswith("MemAvailable:"))
+    block = bytes([1]) * min(int(size), free * 1024 // 2)
+    del block
+
+
 def _subvolumes(top):
     """Subvolumes below @top, the deepest first; on btrfs inode 256 is the root of one."""
     found = []

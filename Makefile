@@ -99,7 +99,7 @@ EXT_LIBS := $(PKG_LIBS) $(aio-y) $(lzo-y)
 # Archives in the order in which calls run; programs link them in this order and
 # without groups, so that a call upwards does not link.
 
-ARCHIVES := ocp kernel fs lib
+ARCHIVES := ocp stream kernel fs lib
 include $(wildcard kernel/Kbuild fs/Kbuild fs/*/Kbuild lib/Kbuild lib/*/Kbuild \
 	   userspace/*/Kbuild selftests/Kbuild bench/Kbuild)
 

@@ -99,9 +99,9 @@ EXT_LIBS := $(PKG_LIBS) $(aio-y) $(lzo-y)
 # Archives in the order in which calls run; programs link them in this order and
 # without groups, so that a call upwards does not link.
 
-ARCHIVES := ocp stream kernel fs lib
+ARCHIVES := ocp stream common kernel fs lib
 include $(wildcard kernel/Kbuild fs/Kbuild fs/*/Kbuild lib/Kbuild lib/*/Kbuild \
-	   userspace/*/Kbuild selftests/Kbuild bench/Kbuild)
+	   userspace/Kbuild userspace/*/Kbuild selftests/Kbuild bench/Kbuild)
 
 archive	= $(O)/$(1).a
 core_archives := $(foreach a,kernel fs lib,$(call archive,$(a)))
@@ -152,7 +152,7 @@ $(O)/copy_range.pc: lib/copy_range.pc.in Makefile $(autoconf)
 programs-$(CONFIG_OCP) += $(O)/ocp
 programs: $(programs-y)
 
-$(O)/ocp: $(call archive,ocp) $(core_archives)
+$(O)/ocp: $(foreach a,ocp common,$(call archive,$(a))) $(core_archives)
 	$(call quiet,LD) $(CC) -o $@ $^ $(ALL_LDFLAGS) $(EXT_LIBS)
 
 # Tests ----------------------------------------------------------------------

@@ -99,7 +99,7 @@ EXT_LIBS := $(PKG_LIBS) $(aio-y) $(lzo-y)
 # Archives in the order in which calls run; programs link them in this order and
 # without groups, so that a call upwards does not link.
 
-ARCHIVES := ocp stream common kernel fs lib
+ARCHIVES := ocp receive stream common kernel fs lib
 include $(wildcard kernel/Kbuild fs/Kbuild fs/*/Kbuild lib/Kbuild lib/*/Kbuild \
 	   userspace/Kbuild userspace/*/Kbuild selftests/Kbuild bench/Kbuild)
 
@@ -150,9 +150,12 @@ $(O)/copy_range.pc: lib/copy_range.pc.in Makefile $(autoconf)
 # Programs -------------------------------------------------------------------
 
 programs-$(CONFIG_OCP) += $(O)/ocp
+programs-$(CONFIG_OCP_RECEIVE) += $(O)/ocp-receive
 programs: $(programs-y)
 
 $(O)/ocp: $(foreach a,ocp common,$(call archive,$(a))) $(core_archives)
+$(O)/ocp-receive: $(foreach a,receive stream common,$(call archive,$(a))) $(core_archives)
+$(O)/ocp $(O)/ocp-receive:
 	$(call quiet,LD) $(CC) -o $@ $^ $(ALL_LDFLAGS) $(EXT_LIBS)
 
 # Tests ----------------------------------------------------------------------

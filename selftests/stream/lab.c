@@ -135,9 +135,11 @@ uint64_t lab_value(enum stream_attr_id attr)
 		return 2;
 	case STREAM_A_ENCRYPTION:
 		return 0;
+	case STREAM_A_CLONE_LEN: /* and a mode that btrfs-progs 6.2 prints right */
+	case STREAM_A_FALLOCATE_MODE:
+		return 0x05060708;
 	case STREAM_A_FILE_OFFSET:
 	case STREAM_A_CLONE_OFFSET:
-	case STREAM_A_CLONE_LEN:
 	case STREAM_A_SIZE:
 		return UINT64_C(0x0102030405060708);
 	default:

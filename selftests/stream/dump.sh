@@ -107,10 +107,15 @@ test_streams_without_data_are_shown_as_by_btrfs() {
 }
 
 test_several_subvolumes_in_one_file() {
+	local name
 	snapshots
-	send "$dir/one" "$dir/two"
-	same_dump stream
-	is 2 "$(grep -c '^subvol' ours.txt)"
+	# btrfs-progs 6.2 shows the first stream of a file only.
+	for name in one two; do
+		send "$dir/$name"
+		cat stream >>streams
+		theirs stream >>theirs.txt
+	done
+	diff theirs.txt <(ours streams)
 	send -e "$dir/one" "$dir/two"
 	"$RECEIVE" --dump <stream >ours.txt
 	is 2 "$(grep -c '^subvol' ours.txt)"

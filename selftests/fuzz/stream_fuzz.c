@@ -82,7 +82,7 @@ static void read_all(struct lab *lab)
 	check(r && t.out);
 	t.json.out = t.dump.out = t.list.out = t.out;
 	t.list.json = lab->len % 2 ? &t.json : NULL;
-	while ((ret = stream_next(r, &cmd)) > 0) {
+	while ((ret = stream_reader_next(r, &cmd)) > 0) {
 		again(&cmd, stream_version(r));
 		check(!dump_command(&t.dump, &cmd));
 		check(!list_command(&t.list, &cmd, stream_version(r)));

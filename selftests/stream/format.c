@@ -89,7 +89,7 @@ static void round_trip(struct __test_metadata *_metadata, unsigned version, size
 
 			if (id == STREAM_C_END || row->version > version)
 				continue;
-			ASSERT_EQ(1, stream_next(r, cmd))
+			ASSERT_EQ(1, stream_reader_next(r, cmd))
 			{
 				TH_LOG("%s: %s", row->name, stream_error(r)->reason);
 			}
@@ -101,8 +101,8 @@ static void round_trip(struct __test_metadata *_metadata, unsigned version, size
 					expect_attr(_metadata, cmd, attr);
 		}
 	}
-	EXPECT_EQ(0, stream_next(r, cmd));
-	EXPECT_EQ(0, stream_next(r, cmd));
+	EXPECT_EQ(0, stream_reader_next(r, cmd));
+	EXPECT_EQ(0, stream_reader_next(r, cmd));
 	EXPECT_EQ(version, stream_version(r));
 	EXPECT_EQ(lab.len, offset);
 	free(cmd);
@@ -154,7 +154,7 @@ static int data_trip(unsigned version, size_t len)
 		stream_end(w);
 	}
 	err = lab_fill(w, STREAM_C_END);
-	while (!err && stream_next(r, cmd) == 1)
+	while (!err && stream_reader_next(r, cmd) == 1)
 		if (cmd->id == STREAM_C_WRITE && cmd->at[STREAM_A_DATA].bytes.len == len &&
 		    !memcmp(cmd->at[STREAM_A_DATA].bytes.data, data, len))
 			count++;
@@ -189,12 +189,12 @@ TEST(several_subvolumes_may_stand_in_one_stream)
 	lab_subvol(&lab);
 	lab_begin(&lab, STREAM_C_END);
 	lab_end(&lab);
-	EXPECT_EQ(1, stream_next(r, cmd));
-	EXPECT_EQ(1, stream_next(r, cmd));
+	EXPECT_EQ(1, stream_reader_next(r, cmd));
+	EXPECT_EQ(1, stream_reader_next(r, cmd));
 	EXPECT_EQ(STREAM_C_SUBVOL, cmd->id);
-	EXPECT_EQ(1, stream_next(r, cmd));
+	EXPECT_EQ(1, stream_reader_next(r, cmd));
 	EXPECT_EQ(STREAM_C_END, cmd->id);
-	EXPECT_EQ(0, stream_next(r, cmd));
+	EXPECT_EQ(0, stream_reader_next(r, cmd));
 	free(cmd);
 	stream_reader_free(r);
 	lab_free(&lab);

@@ -17,12 +17,12 @@ static int verdict(struct lab *lab, char *text, size_t size)
 
 	lab->at = 0;
 	do
-		ret = stream_next(r, cmd);
+		ret = stream_reader_next(r, cmd);
 	while (ret > 0);
 	*text = '\0';
 	if (ret < 0)
 		stream_error_text(stream_error(r), text, size);
-	if (ret != stream_next(r, cmd)) /* an end is for ever */
+	if (ret != stream_reader_next(r, cmd)) /* an end is for ever */
 		ret = 1;
 	free(cmd);
 	stream_reader_free(r);
@@ -410,7 +410,7 @@ TEST(an_error_of_reading_is_told)
 	struct stream_reader *r = stream_reader_new(read_fails, NULL);
 	struct stream_cmd *cmd = malloc(sizeof(*cmd));
 
-	EXPECT_EQ(-EIO, stream_next(r, cmd));
+	EXPECT_EQ(-EIO, stream_reader_next(r, cmd));
 	EXPECT_STREQ("cannot read: Input/output error", stream_error(r)->reason);
 	free(cmd);
 	stream_reader_free(r);

@@ -5,6 +5,7 @@
  *	mkstream all VERSION		each command of a version once, with all its attributes
  *	mkstream names			names with each byte there is
  *	mkstream path PATH		makes a file of this name, which may lead out
+ *	mkstream trap LINK PATH		a symbolic link l to LINK, then PATH is made and written
  *	mkstream flip BYTE MASK		standard input with some bits of one byte turned round
  */
 #include <stdio.h>
@@ -83,6 +84,26 @@ static int make_path(const char *path)
 	return ended(&lab);
 }
 
+/* PATH is "l" itself, or below it. */
+static int make_trap(const char *link, const char *path)
+{
+	struct lab lab = begun();
+
+	lab_begin(&lab, STREAM_C_SYMLINK);
+	lab_text(&lab, STREAM_A_PATH, "l");
+	lab_number(&lab, STREAM_A_INO, 258);
+	lab_text(&lab, STREAM_A_PATH_LINK, link);
+	lab_end(&lab);
+	if (strchr(path, '/'))
+		make_file(&lab, path);
+	lab_begin(&lab, STREAM_C_WRITE);
+	lab_text(&lab, STREAM_A_PATH, path);
+	lab_number(&lab, STREAM_A_FILE_OFFSET, 0);
+	lab_text(&lab, STREAM_A_DATA, "evil");
+	lab_end(&lab);
+	return ended(&lab);
+}
+
 static int flip(size_t byte, unsigned mask)
 {
 	struct lab lab = {0};
@@ -105,6 +126,8 @@ int main(int argc, char **argv)
 		return make_names();
 	if (argc == 3 && !strcmp(argv[1], "path"))
 		return make_path(argv[2]);
+	if (argc == 4 && !strcmp(argv[1], "trap"))
+		return make_trap(argv[2], argv[3]);
 	if (argc == 4 && !strcmp(argv[1], "flip"))
 		return flip(strtoul(argv[2], NULL, 0), (unsigned)strtoul(argv[3], NULL, 0));
 	return EXIT_FAILURE;

@@ -6,13 +6,14 @@
 #include <getopt.h>
 #include <stdlib.h>
 
-enum { OPT_DUMP = 256, OPT_LIST, OPT_JSON, OPT_HELP, OPT_VERSION };
+enum { OPT_DUMP = 256, OPT_LIST, OPT_JSON, OPT_DEVICES, OPT_HELP, OPT_VERSION };
 
 static const struct row {
 	int value;
 	int arg;
 	const char *name, *usage, *text;
 } rows[] = {
+	{OPT_DEVICES, no_argument, "devices", "    --devices", "make device nodes, too"},
 	{OPT_DUMP, no_argument, "dump", "    --dump", "a line for each command of the stream"},
 	{OPT_LIST, no_argument, "list", "    --list",
 	 "the subvolumes in the stream, and their sizes"},
@@ -34,10 +35,12 @@ static int misuse(const char *text)
 
 static int help(void)
 {
-	printf("Usage: %s --dump [-f FILE]\n"
+	printf("Usage: %s [--devices] [-f FILE] DIRECTORY\n"
+	       "  or:  %s --dump [-f FILE]\n"
 	       "  or:  %s --list [--json] [-f FILE]\n"
-	       "Look into the send streams of btrfs; see ocp-receive(1).\n",
-	       program_invocation_short_name, program_invocation_short_name);
+	       "Receive the send streams of btrfs, or look into them; see ocp-receive(1).\n",
+	       program_invocation_short_name, program_invocation_short_name,
+	       program_invocation_short_name);
 	for (unsigned i = 0; i < ROWS; i++)
 		if (rows[i].usage)
 			printf("  %-28s %s\n", rows[i].usage, rows[i].text);
@@ -62,6 +65,9 @@ static int take(struct receive_opts *o, int c)
 	case OPT_LIST:
 		o->list = true;
 		return -1;
+	case OPT_DEVICES:
+		o->devices = true;
+		return -1;
 	case OPT_JSON:
 		o->json = true;
 		return -1;
@@ -77,17 +83,17 @@ static int take(struct receive_opts *o, int c)
 	}
 }
 
-static int settle(const struct receive_opts *o, const char *operand)
+static int settle(struct receive_opts *o, unsigned n, char **operands)
 {
 	if (o->dump && o->list)
 		return misuse("--dump and --list exclude each other");
 	if (o->json && !o->list)
 		return misuse("--json needs --list");
-	if (!o->dump && !o->list)
-		return misuse("this version does not write what a stream holds: "
-			      "--dump or --list is needed");
-	if (operand)
+	if ((o->dump || o->list) && n)
 		return misuse("--dump and --list take no operand; a file is read with -f");
+	if (!o->dump && !o->list && n != 1)
+		return misuse(n ? "more than one directory" : "missing directory");
+	o->target = n ? operands[0] : NULL;
 	return -1;
 }
 
@@ -103,5 +109,5 @@ int receive_opts_parse(struct receive_opts *o, int argc, char **argv)
 		argv[0] = program_invocation_short_name;
 	while (status < 0 && (c = getopt_long(argc, argv, "f:", longs, NULL)) != -1)
 		status = take(o, c);
-	return status >= 0 ? status : settle(o, optind < argc ? argv[optind] : NULL);
+	return status >= 0 ? status : settle(o, (unsigned)(argc - optind), argv + optind);
 }

@@ -443,7 +443,7 @@ static int in_order(struct stream_reader *r, const struct stream_cmd *cmd)
 	return 0;
 }
 
-int stream_next(struct stream_reader *r, struct stream_cmd *cmd)
+int stream_reader_next(struct stream_reader *r, struct stream_cmd *cmd)
 {
 	int ret = 1;
 

@@ -2,7 +2,7 @@
 /*
  * reader.h - send streams, one command at a time.
  *
- * Nothing in a stream is trusted: what comes out of stream_next() has a right
+ * Nothing in a stream is trusted: what comes out of stream_reader_next() has a right
  * checksum, all attributes its command must have and none twice, paths without
  * "..", and numbers that fit together.  Memory is bounded by the largest
  * payload allowed (format.h).
@@ -39,7 +39,7 @@ struct stream_reader *stream_reader_new(stream_read_fn read, void *arg);
 void stream_reader_free(struct stream_reader *r);
 
 /**
- * stream_next - the next command
+ * stream_reader_next - the next command
  * @cmd: filled; what it points to is there until the next call
  *
  * Streams that follow each other are read as one, and each ends with
@@ -51,7 +51,7 @@ void stream_reader_free(struct stream_reader *r);
  * -EINVAL what no stream may hold, -EOPNOTSUPP an unknown version or command,
  * or what reading said.  An error is final.
  */
-int stream_next(struct stream_reader *r, struct stream_cmd *cmd);
+int stream_reader_next(struct stream_reader *r, struct stream_cmd *cmd);
 
 /** stream_version - version of the stream the last command was in; 0 before the first */
 unsigned stream_version(const struct stream_reader *r);

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * ocp-receive - what send streams of btrfs hold.
+ * ocp-receive - makes files of the send streams of btrfs, or says what they hold.
  *
  *   options.c   what the command line says
  *   reader.c    the next command, checked
  *   dump.c      each command as a line
  *   list.c      sums for each subvolume
+ *   apply.c     does each command, on any file system
  *
  * An error in the stream ends the reading; what was right before it has been
  * said by then, and the exit status is 1.
@@ -17,6 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "apply.h"
 #include "reader.h"
 #include "receive.h"
 
@@ -27,6 +29,7 @@ struct receive {
 	struct stream_reader *reader;
 	struct dump dump;
 	struct list list;
+	struct apply apply;
 };
 
 static void complain(const char *name, const char *text)
@@ -44,7 +47,7 @@ static int read_all(struct receive *r)
 	struct stream_cmd cmd;
 	int ret, err = 0;
 
-	while ((ret = stream_next(r->reader, &cmd)) > 0 && !err) {
+	while ((ret = stream_reader_next(r->reader, &cmd)) > 0 && !err) {
 		if (r->o->dump)
 			err = dump_command(&r->dump, &cmd);
 		else
@@ -55,7 +58,7 @@ static int read_all(struct receive *r)
 	return err ? -err : ret;
 }
 
-static int receive_run(struct receive *r)
+static int look_run(struct receive *r)
 {
 	struct json json = {.out = stdout};
 	char text[400];
@@ -80,6 +83,70 @@ static int receive_run(struct receive *r)
 		complain("stdout", strerror(ret));
 	}
 	return ret ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* A command that could not be done, in the words for one that cannot be read. */
+static void complain_command(struct receive *r, const struct stream_cmd *cmd, uint64_t count,
+			     int err)
+{
+	struct stream_error e = {
+		.err = err, .offset = cmd->offset, .command = count, .id = cmd->id};
+	const char *path = stream_text(cmd, STREAM_A_PATH);
+	const char *reason = r->apply.reason ? r->apply.reason : strerror(-err);
+	char text[700], name[256];
+
+	stream_escape(name, sizeof(name), (const uint8_t *)path, strlen(path));
+	snprintf(e.reason, sizeof(e.reason), "%s", reason);
+	stream_error_text(&e, text, 400);
+	snprintf(text + strlen(text), sizeof(text) - strlen(text), ": %s", *name ? name : ".");
+	complain(r->o->file ? r->o->file : "", text);
+}
+
+static int apply_run(struct receive *r)
+{
+	struct stream_cmd cmd;
+	uint64_t count = 0;
+	char text[700];
+	int ret, err = 0;
+
+	while (!err && (ret = stream_reader_next(r->reader, &cmd)) > 0) {
+		count++;
+		err = apply_command(&r->apply, &cmd);
+	}
+	if (err) {
+		complain_command(r, &cmd, count, err);
+	} else if (ret < 0) {
+		stream_error_text(stream_error(r->reader), text, sizeof(text));
+		complain(r->o->file ? r->o->file : "", text);
+	}
+	if (r->apply.root) {
+		snprintf(text, sizeof(text), "what was received of it is in %.250s", r->apply.temp);
+		complain(r->apply.name, text);
+	}
+	return err || ret ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int receive_run(struct receive *r)
+{
+	int err, status;
+
+	if (!r->o->target)
+		return look_run(r);
+	r->apply.devices = r->o->devices;
+	r->apply.ns = cr_ns_new();
+	err = r->apply.ns ? cr_open(r->apply.ns, r->o->target, O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+				    0, &r->apply.target)
+			  : -ENOMEM;
+	if (err) {
+		complain(r->o->target, strerror(-err));
+		status = EXIT_FAILURE;
+	} else {
+		status = apply_run(r);
+		apply_end(&r->apply);
+		cr_close(r->apply.target);
+	}
+	cr_ns_free(r->apply.ns);
+	return status;
 }
 
 int main(int argc, char **argv)

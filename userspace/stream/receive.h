@@ -50,8 +50,9 @@ void list_end(struct list *l, bool whole);
 
 /* The command line. */
 struct receive_opts {
-	const char *file; /* NULL: standard input */
-	bool dump, list, json;
+	const char *file;   /* NULL: standard input */
+	const char *target; /* where to receive; NULL with --dump and --list */
+	bool dump, list, json, devices;
 };
 
 /** receive_opts_parse - Return: -1 to go on, otherwise the exit status to end with */

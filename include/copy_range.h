@@ -58,7 +58,8 @@ enum copy_strategy_id {
 #define COPY_RANGE_RECOMPRESS  (1u << 11) /* do not keep an encoding worse than the target's */
 #define COPY_RANGE_VALIDATE    (1u << 12) /* decode an encoded payload before planting it */
 #define COPY_RANGE_SERIAL      (1u << 13) /* one worker, bytes written in order */
-#define COPY_RANGE_FLAGS       (COPY_RANGE_STRATEGIES | 0x3f00u)
+#define COPY_RANGE_AS_OPENED   (1u << 14) /* the source ends where it did when it was opened */
+#define COPY_RANGE_FLAGS       (COPY_RANGE_STRATEGIES | 0x7f00u)
 
 /*
  * copy_req.len: go on until the source ends, wherever that is by then.  Of a

@@ -24,17 +24,19 @@
 
 struct fs_type;
 
+#define COMPRESSION_UNKNOWN UINT32_MAX
+
 /* One mounted file system as one room sees it.  Made by the core, lives as long as its namespace.
  */
 struct mount {
 	const struct fs_type *type;
 	uint64_t dev, mnt_id;
-	uint8_t fsid[16];     /* of the storage below: equal on all mounts and subvolumes of it */
-	uint32_t magic;	      /* statfs(2) f_type, where there is one */
-	uint32_t block_size;  /* what clones and encoded writes align to; 1 if nothing */
-	uint32_t compression; /* enum encoded_compression that new data gets here */
-	bool narrow;	      /* threads that make files here wait for each other in the kernel */
-	atomic_uint lost;     /* 1 << enum copy_strategy_id: never on this mount, */
+	uint8_t fsid[16];    /* of the storage below: equal on all mounts and subvolumes of it */
+	uint32_t magic;	     /* statfs(2) f_type, where there is one */
+	uint32_t block_size; /* what clones and encoded writes align to; 1 if nothing */
+	atomic_uint compression; /* the method's answer, COMPRESSION_UNKNOWN before */
+	bool narrow;	  /* threads that make files here wait for each other in the kernel */
+	atomic_uint lost; /* 1 << enum copy_strategy_id: never on this mount, */
 	struct copy_why why[COPY_STRATEGIES]; /* for this reason */
 	struct mount *next;
 };
@@ -78,6 +80,8 @@ struct file_operations {
 	 */
 	void (*encoded_cmd)(struct encoded_cmd *, const struct encoded_iov *ev, off_t pos);
 	int (*encoded_answer)(const struct encoded_cmd *, ssize_t n, struct encoded_iov *ev);
+	/* enum encoded_compression that new data gets on the mount of this file. */
+	uint32_t (*compression)(struct file *);
 	/*
 	 * Extents from pos on without a gap, holes included, the first one cut at pos
 	 * and the last at the end of the file; count put in, 0 beyond the end.  A
@@ -144,8 +148,14 @@ struct fs_type {
 	/* Around a descriptor. */
 	int (*open_fd)(struct file *child, int fd);
 	/*
+	 * A short range between two descriptors by one system call, where that can
+	 * be all there is to it: true when all of it is done.  False: the rest after
+	 * *done bytes, if that is positive, goes the long way.
+	 */
+	bool (*copy_fds)(const int fd[2], off_t *off[2], size_t len, ssize_t *done);
+	/*
 	 * The first file on a mount: true when this room knows it better than the
-	 * one that opened it, and takes it over.  Fills fsid, block_size, compression.
+	 * one that opened it, and takes it over.  Fills fsid, block_size, magic.
 	 */
 	bool (*claim)(struct file *, struct mount *);
 };

@@ -93,7 +93,8 @@ static int clip_to_source(struct copy_req *req, struct copy_limits *lim)
 	struct statx stx;
 	char byte;
 	ssize_t n;
-	int err = cr_getattr(req->in, NULL, &stx);
+	int err = req->flags & COPY_RANGE_AS_OPENED ? cr_getattr_open(req->in, &stx)
+						    : cr_getattr(req->in, NULL, &stx);
 
 	if (err)
 		return err;

@@ -124,6 +124,7 @@ int op_busy(struct file *file);
 /* ops.c: clone and offload of the room, when both files are of one family. */
 int op_clone_range(const struct copy_req *req, struct copy_result *res);
 int op_copy_range(const struct copy_req *req, struct copy_result *res);
+uint32_t op_compression(struct file *file);
 int op_extents(struct file *file, off_t pos, struct file_extent *ext, unsigned n, unsigned how);
 
 /* Handles, where the room has them: -EOPNOTSUPP, -EOVERFLOW (too long), -ESTALE (the file is gone).

@@ -61,7 +61,7 @@ const char *why_not_encoded(const struct encoder *e, const struct file_extent *e
 	if (!lzo_fits(e, ext->compression))
 		return "compressed with LZO for another block size";
 	if ((e->req->flags & COPY_RANGE_RECOMPRESS) &&
-	    rank(ext->compression) < rank(e->req->out->mnt->compression))
+	    rank(ext->compression) < rank(op_compression(e->req->out)))
 		return "the destination compresses better";
 	return NULL;
 }

@@ -89,6 +89,7 @@ static struct mount *mount_make(struct cr_ns *ns, struct file *file, const struc
 	mnt->dev = file->id.dev;
 	mnt->mnt_id = file->id.mount;
 	mnt->block_size = 1;
+	mnt->compression = COMPRESSION_UNKNOWN;
 	memcpy(mnt->fsid, &mnt->dev, sizeof(mnt->dev));
 	while (i-- > 0) {
 		const struct fs_type *type = cr_fs_types[i];

@@ -111,6 +111,17 @@ int op_extents(struct file *file, off_t pos, struct file_extent *ext, unsigned n
 	return got;
 }
 
+uint32_t op_compression(struct file *file)
+{
+	unsigned known = atomic_load(&file->mnt->compression);
+
+	if (known == COMPRESSION_UNKNOWN) {
+		known = METHOD(file, compression) ? file->op->compression(file) : ENCODED_NONE;
+		atomic_store(&file->mnt->compression, known);
+	}
+	return known;
+}
+
 int cr_unwritten(struct file *file, off_t pos, struct file_range *range, unsigned n)
 {
 	int got = METHOD(file, unwritten) ? file->op->unwritten(file, pos, range, n) : 0;

@@ -3,15 +3,15 @@
  * stream_plan.c - which engine moves a large range, with how many buffers of
  * what size.
  *
- * The figures come from bench/queue_depth.sh, whose head keeps the table:
+ * The figures come from bench/queue_depth.sh; bench/queue_depth.txt keeps them:
  *
  *	- 512 KiB buffers: half of that costs calls, twice that falls out of the
  *	  processor's cache between the read and the write.
  *	- Through the page cache more than two writers only wait for each other on
  *	  the target's lock; a source that has to come from the device wants more.
- *	- io_uring pays where it is asynchronous in truth, with O_DIRECT.  Through
- *	  the page cache of ext4 and btrfs each of its writes goes to a kernel
- *	  thread, which is slower than threads of our own.
+ *	- io_uring pays where it is asynchronous in truth, with O_DIRECT on both
+ *	  sides.  Through the page cache its writes go to kernel threads, which is
+ *	  slower than threads of our own, also when only the reads are O_DIRECT.
  *	- The target goes through the page cache, because the caller is done when
  *	  the cache has the bytes; only what could not stay there anyway is
  *	  written with O_DIRECT, at a fifth of the processor time.
@@ -38,6 +38,7 @@ struct choice {
 
 /* The first that fits and starts; one for each engine and kind of source. */
 static const struct choice choices[] = {
+	{&stream_threads, SOURCE_COLD, 4, 512, true, false},
 #ifdef CONFIG_STREAM_URING
 	{&stream_uring, SOURCE_HUGE, 8, 1024, true, true},
 	{&stream_uring, SOURCE_COLD, 8, 1024, true, false},
@@ -46,7 +47,6 @@ static const struct choice choices[] = {
 	{&stream_aio, SOURCE_HUGE, 8, 1024, true, true},
 #endif
 	{&stream_threads, SOURCE_HUGE, 8, 1024, true, true},
-	{&stream_threads, SOURCE_COLD, 4, 512, true, false},
 	{&stream_threads, SOURCE_ANY, 0, 512, false, false},
 };
 

@@ -112,16 +112,21 @@ static int decode(struct codec_ctx *ctx, uint32_t compression, struct codec_io *
 	return ret;
 }
 
-int codec_decode(struct codec_ctx *ctx, uint32_t compression, const struct iovec *in,
-		 const struct iovec *out)
+static struct codec_io io_between(const struct iovec *in, const struct iovec *out)
 {
-	struct codec_ctx *own = ctx ? NULL : codec_ctx_new();
-	struct codec_io io = {
+	return (struct codec_io){
 		.in = in->iov_base,
 		.in_len = in->iov_len,
 		.out = out->iov_base,
 		.out_len = out->iov_len,
 	};
+}
+
+int codec_decode(struct codec_ctx *ctx, uint32_t compression, const struct iovec *in,
+		 const struct iovec *out)
+{
+	struct codec_ctx *own = ctx ? NULL : codec_ctx_new();
+	struct codec_io io = io_between(in, out);
 	const struct codec *codec;
 	int ret;
 
@@ -232,17 +237,12 @@ int codec_encode(struct codec_ctx *ctx, uint32_t compression, int level, const s
 		 const struct iovec *out)
 {
 	struct codec_ctx *own = ctx ? NULL : codec_ctx_new();
-	struct codec_io io = {
-		.in = in->iov_base,
-		.in_len = in->iov_len,
-		.out = out->iov_base,
-		.out_len = out->iov_len,
-		.level = level,
-	};
+	struct codec_io io = io_between(in, out);
 	int ret;
 
 	if (!ctx && !own)
 		return -ENOMEM;
+	io.level = level;
 	ret = encode(ctx ? ctx : own, compression, &io);
 	codec_ctx_free(own);
 	return ret;

@@ -53,6 +53,10 @@ void fixture_remount(const char *path, const char *opts);
 /** fixture_run - run a shell command; its output becomes diagnostics.  Return: exit status */
 int fixture_run(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+struct sock_filter;
+/** fixture_seccomp - system calls of this process go by @filter from now on.  Return: 0, -errno */
+int fixture_seccomp(struct sock_filter *filter, unsigned short n);
+
 /** fixture_why - why the last fixture was NULL */
 const char *fixture_why(void);
 

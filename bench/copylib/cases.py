@@ -24,6 +24,10 @@ class Setup:
         self.check = self.same
         self.subvolumes = False  # some tool makes them
 
+    def allocated(self):
+        """Bytes of the one file that are no holes."""
+        return os.stat(self.src).st_blocks * 512 if os.path.isfile(self.src) else 0
+
     def same(self):
         """The copy is equal to the source."""
         (data.same_tree if self.tree else data.same_file)(self.src, self.dst)
@@ -136,6 +140,13 @@ def _btrfs_pair(algorithm, target):
 for _algorithm in ("zstd:3", "zlib", "lzo"):
     _btrfs_pair(_algorithm, _algorithm)
     _btrfs_pair(_algorithm, "")
+
+
+@case("file, btrfs zstd:3 to another btrfs, not compressing, devices of 100 MB/s", cold=True)
+def btrfs_slow(st, scale):
+    setup = two_fs(st, ("btrfs", "btrfs"), file_size(scale) // 4, ("compress-force=zstd:3", ""))
+    st.throttle(100 * 10**6)
+    return setup
 
 
 @case("sparse image, a hundredth of it data, within one ext4")

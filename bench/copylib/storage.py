@@ -83,11 +83,27 @@ class LoopDevice:
         os.close(self.device)
 
 
+THROTTLE = "/sys/fs/cgroup/blkio/blkio.throttle.{}_bps_device"  # cgroup v1, its root group
+
+
+def _limit(device, rate):
+    """At most @rate bytes a second read from and written to @device; 0: as it can."""
+    with open(f"/sys/block/{device}/dev", encoding="ascii") as f:
+        number = f.read().strip()
+    for way in ("read", "write"):
+        try:
+            with open(THROTTLE.format(way), "w", encoding="ascii") as f:
+                f.write(f"{number} {rate}")
+        except OSError as e:
+            raise Error(f"{device} cannot be slowed down: {e}") from e
+
+
 class Storage:
     """The mounts of one case, below one directory."""
 
     def __init__(self, top):
         self.top = top
+        self.slow = []  # devices with a limit
         self.mounts = []  # (mount point, loop device or None)
 
     def _mounted(self, name, device):
@@ -124,8 +140,17 @@ class Storage:
         """The block devices behind them."""
         return [device for _, device in self.mounts if device]
 
+    def throttle(self, rate):
+        """All devices from now on read and write at most @rate bytes a second each."""
+        subprocess.run(["sync"], check=True)
+        for device in self.devices():
+            _limit(device, rate)
+            self.slow.append(device)
+
     def drop(self):
         """Unmount everything."""
+        for device in self.slow:
+            _limit(device, 0)
         for path, _ in reversed(self.mounts):
             if subprocess.run(["umount", path], check=False).returncode:
                 subprocess.run(["umount", "--lazy", path], check=False)
@@ -137,6 +162,19 @@ def drop_caches():
     """Forget clean pages, entries and inodes, of the whole machine."""
     with open("/proc/sys/vm/drop_caches", "w", encoding="ascii") as f:
         f.write("3")
+
+
+def touch_memory(size):
+    """Use @size bytes of memory for a moment.
+
+    A virtual machine may give free pages back to its host, and the first use of
+    such a page costs more than to copy it.  So the pages that the next run will
+    get are had back before.
+    """
+    with open("/proc/meminfo", encoding="ascii") as f:
+        free = next(int(line.split()[1]) for line in f if line.startswith("MemAvailable:"))
+    block = bytes([1]) * min(int(size), free * 1024 // 2)
+    del block
 
 
 def _subvolumes(top):

@@ -17,9 +17,8 @@ ssize_t btrfs_write_encoded(struct file *file, const struct encoded_iov *ev,
 void btrfs_encoded_cmd(struct encoded_cmd *cmd, const struct encoded_iov *ev, off_t pos);
 int btrfs_encoded_answer(const struct encoded_cmd *cmd, ssize_t n, struct encoded_iov *ev);
 
-/* compression.c: what new data is compressed with on the mount of @file: enum encoded_compression
- */
-uint32_t btrfs_compression_of(const struct file *file, const struct mount *mnt);
+/* compression.c: the method */
+uint32_t btrfs_compression_of(struct file *file);
 
 /* The value of ENCODED_LZO_* for a sector size, 0 for one that it has no name for. */
 uint32_t btrfs_lzo_of(uint32_t sectorsize);

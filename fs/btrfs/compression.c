@@ -55,20 +55,26 @@ static uint32_t by_options(const char *options, uint32_t sectorsize)
 	return found;
 }
 
-uint32_t btrfs_compression_of(const struct file *file, const struct mount *mnt)
+uint32_t btrfs_compression_of(struct file *file)
 {
+	const struct mount *mnt = file->mnt;
 	char value[16] = "", *line = NULL;
 	uint32_t found = ENCODED_NONE;
+	struct statx stx;
 	size_t room = 0;
 	FILE *info;
 
 	if (file->fd >= 0 && fgetxattr(file->fd, "btrfs.compression", value, sizeof(value) - 1) > 0)
 		return by_name(value, mnt->block_size);
+	/* The list has the number that is used again, not the one that mounts are told apart by. */
+	if (statx(file->fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &stx) < 0 ||
+	    !(stx.stx_mask & STATX_MNT_ID))
+		return ENCODED_NONE;
 	info = fopen("/proc/self/mountinfo", "re");
 	if (!info)
 		return ENCODED_NONE;
 	while (getline(&line, &room, info) > 0) {
-		const char *options = super_options(line, mnt->mnt_id);
+		const char *options = super_options(line, stx.stx_mnt_id);
 
 		if (options) {
 			found = by_options(options, mnt->block_size);

@@ -179,7 +179,6 @@ static bool fault_claim(struct file *file, struct mount *mnt)
 	memcpy(mnt->fsid, low->fsid, sizeof(mnt->fsid));
 	mnt->magic = low->magic;
 	mnt->block_size = low->block_size;
-	mnt->compression = low->compression;
 	mnt->narrow = low->narrow;
 	memcpy(mnt->why, low->why, sizeof(mnt->why));
 	atomic_store(&mnt->lost, atomic_load(&low->lost));
@@ -305,6 +304,14 @@ static ssize_t fault_write_encoded(struct file *file, const struct encoded_iov *
 	int err = fail_on(file, FAULT_write_encoded, NULL);
 
 	return err ? err : LOWER(file, write_encoded, -EOPNOTSUPP, ev, payload, pos);
+}
+
+/* The mount's, not a call on the file: no rule breaks it. */
+static uint32_t fault_compression(struct file *file)
+{
+	const struct file_operations *op = file->lower->op;
+
+	return op->compression ? op->compression(file->lower) : ENCODED_NONE;
 }
 
 static int fault_extents(struct file *file, off_t pos, struct file_extent *ext, unsigned n,
@@ -527,6 +534,7 @@ static const struct file_operations fault_file_operations = {
 	.busy = fault_busy,
 	.read_encoded = fault_read_encoded,
 	.write_encoded = fault_write_encoded,
+	.compression = fault_compression,
 	.extents = fault_extents,
 	.unwritten = fault_unwritten,
 	.clone_range = fault_clone_range,

@@ -28,7 +28,7 @@ static int proc_name(const struct file *dir, const char *name, char *buf)
 int host_getattr(struct file *file, const char *name, struct statx *stx)
 {
 	int flags = AT_SYMLINK_NOFOLLOW | AT_STATX_SYNC_AS_STAT | (name ? 0 : AT_EMPTY_PATH);
-	unsigned mask = STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID;
+	unsigned mask = STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID | MNT_ID_UNIQUE;
 
 	return (int)ret(statx(file->fd, name ? name : "", flags, mask, stx));
 }

@@ -29,7 +29,7 @@ static int identify(struct file *file)
 		return err;
 	file->id.dev = ((uint64_t)stx->stx_dev_major << 32) | stx->stx_dev_minor;
 	file->id.ino = stx->stx_ino;
-	file->id.mount = stx->stx_mask & STATX_MNT_ID ? stx->stx_mnt_id : 0;
+	file->id.mount = stx->stx_mask & (STATX_MNT_ID | MNT_ID_UNIQUE) ? stx->stx_mnt_id : 0;
 	file->id.type = stx->stx_mode & S_IFMT;
 	return 0;
 }
@@ -276,5 +276,6 @@ const struct fs_type host_fs_type = {
 	.stop = host_stop,
 	.open = host_open,
 	.open_fd = host_open_fd,
+	.copy_fds = host_copy_fds,
 	.claim = host_claim,
 };

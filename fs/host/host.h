@@ -9,7 +9,9 @@
 
 #include "fs.h"
 
-#define MAGIC_XFS 0x58465342u /* statfs(2) f_type; <linux/magic.h> has it late */
+/* STATX_MNT_ID_UNIQUE of Linux 6.8: a number that no later mount gets, instead of STATX_MNT_ID. */
+#define MNT_ID_UNIQUE 0x4000u
+#define MAGIC_XFS     0x58465342u /* statfs(2) f_type; <linux/magic.h> has it late */
 
 extern const char host_family[];
 
@@ -40,6 +42,7 @@ int host_busy(struct file *file);
 int host_clone_range(const struct copy_req *req, struct copy_result *res);
 int host_copy_range(const struct copy_req *req, struct copy_result *res);
 bool host_claim(struct file *file, struct mount *mnt);
+bool host_copy_fds(const int fd[2], off_t *off[2], size_t len, ssize_t *done);
 
 /* attr.c */
 int host_getattr(struct file *file, const char *name, struct statx *stx);

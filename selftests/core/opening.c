@@ -202,6 +202,56 @@ TEST_F(open, copy_range_leaves_no_descriptor_behind)
 	EXPECT_EQ(before, open_descriptors());
 }
 
+/* A mount takes the place of another: same path, device and, soon, number. */
+TEST_F(open, a_later_mount_is_not_taken_for_an_earlier_one)
+{
+	const char *dir = fixture_dir(), *loop = fixture_loop(400);
+	struct copy_result res;
+	struct statx stx;
+
+	if (!loop)
+		SKIP(return, "%s", fixture_why());
+	if (statx(AT_FDCWD, dir, 0, 0x4000, &stx) || !(stx.stx_mask & 0x4000))
+		SKIP(return,
+			   "needs Linux 6.8, which has numbers of mounts that are not used again");
+	for (unsigned i = 0; i < 2; i++) {
+		struct copy_req req = {.len = 100000};
+		char in[300], out[300];
+
+		snprintf(in, sizeof(in), "%s/m/in", dir);
+		snprintf(out, sizeof(out), "%s/m/out", dir);
+		if (fixture_run("mkdir -p %s/m && mkfs.%s -q %s %s && mount %s %s/m && "
+				"head -c 100000 /dev/urandom >%s && sync",
+				dir, i ? "xfs" : "ext4", i ? "-f" : "", loop, loop, dir, in))
+			SKIP(return, "no ext4 or xfs here");
+		ASSERT_EQ(0, cr_open(self->ns, in, O_RDONLY, 0, &req.in));
+		ASSERT_EQ(0, cr_open(self->ns, out, O_RDWR | O_CREAT, 0600, &req.out));
+		EXPECT_EQ(0, cr_copy_range(&req, &res));
+		EXPECT_EQ(i ? 100000 : 0, res.by[COPY_CLONE].bytes);
+		cr_close(req.in);
+		cr_close(req.out);
+		ASSERT_EQ(0, fixture_run("umount %s/m", dir));
+	}
+}
+
+TEST_F(open, short_calls_go_on_where_the_system_call_ends)
+{
+	int in = file_open(fixture_dir(), "in", O_RDWR | O_CREAT);
+	int out = file_open(fixture_dir(), "out", O_RDWR | O_CREAT);
+	off_t from = 9000, to = 10;
+
+	put(in, 0, 10000, 1);
+	EXPECT_EQ(1000, copy_range(in, &from, out, &to, 4096, 0));
+	EXPECT_EQ(10000, from);
+	EXPECT_EQ(1010, to);
+	EXPECT_EQ(0, copy_range(in, &from, out, &to, 4096, 0));
+	EXPECT_EQ(4096, copy_range(in, NULL, out, NULL, 4096, 0));
+	EXPECT_EQ(4096, lseek(in, 0, SEEK_CUR));
+	EXPECT_EQ(4096, lseek(out, 0, SEEK_CUR));
+	EXPECT_EQ(-1, copy_range(in, &(off_t){-1}, out, NULL, 10, 0));
+	EXPECT_EQ(EINVAL, errno);
+}
+
 TEST_F(open, results_add_up)
 {
 	struct copy_result sum = {0}, a = {0}, b = {0};

@@ -205,6 +205,51 @@ TEST_F(call, every_harmless_flag_copies_the_same)
 		}
 }
 
+/* Opened with IN_SIZE bytes, which then become @size; returns what was copied. */
+static uint64_t copied_as_opened(int in, int out, off_t size, unsigned flags)
+{
+	struct cr_ns *ns = cr_ns_new();
+	struct copy_req req = {.len = COPY_LEN_EOF, .flags = flags | COPY_RANGE_AS_OPENED};
+	struct copy_result res = {0};
+	char name[64];
+	int err;
+
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", in);
+	err = cr_open(ns, name, O_RDONLY, 0, &req.in);
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", out);
+	err = err ? err : cr_open(ns, name, O_WRONLY, 0, &req.out);
+	if (!err && !ftruncate(in, size))
+		err = cr_copy_range(&req, &res);
+	cr_close(req.in);
+	cr_close(req.out);
+	cr_ns_free(ns);
+	return err ? UINT64_MAX : res.bytes;
+}
+
+TEST_F(call, as_opened_ends_where_the_source_did)
+{
+	for_each_way(w)
+	{
+		EXPECT_EQ(IN_SIZE, copied_as_opened(self->in, self->out, IN_SIZE + 5000, *w));
+		EXPECT_EQ(IN_SIZE, size_of_fd(self->out));
+		ASSERT_EQ(0, ftruncate(self->in, IN_SIZE));
+		EXPECT_TRUE(same_bytes(self->in, self->out));
+		ASSERT_EQ(0, ftruncate(self->out, 0));
+	}
+}
+
+TEST_F(call, as_opened_copies_what_is_left_of_a_source_that_shrank)
+{
+	for_each_way(w)
+	{
+		put(self->in, 0, IN_SIZE, IN_SEED);
+		EXPECT_EQ(5000, copied_as_opened(self->in, self->out, 5000, *w));
+		EXPECT_EQ(5000, size_of_fd(self->out));
+		EXPECT_TRUE(same_bytes(self->in, self->out));
+		ASSERT_EQ(0, ftruncate(self->out, 0));
+	}
+}
+
 /* FICLONE: EINVAL, which must neither end the copy nor hide the cause. */
 TEST_F(call, nocow_source_says_so)
 {

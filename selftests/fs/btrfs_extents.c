@@ -74,7 +74,7 @@ TEST_F(room, claims_its_mounts)
 
 	ASSERT_EQ(0, cr_open(self->lab.ns, self->lab.src, O_RDONLY | O_DIRECTORY, 0, &file));
 	EXPECT_STREQ("btrfs", cr_file_room(file));
-	EXPECT_EQ(variant->compression, file->mnt->compression);
+	EXPECT_EQ(variant->compression, op_compression(file));
 	EXPECT_EQ(4096, file->mnt->block_size);
 	cr_close(file);
 }
@@ -284,7 +284,7 @@ TEST(the_property_of_a_folder_counts_for_its_files)
 		SKIP(return, "%s", fixture_why());
 	ASSERT_EQ(0, setxattr(dir, "btrfs.compression", "lzo", 3, 0));
 	ASSERT_EQ(0, cr_open(ns, in_dir(dir, "f"), O_RDWR | O_CREAT, 0644, &file));
-	EXPECT_EQ(ENCODED_LZO_4K, file->mnt->compression);
+	EXPECT_EQ(ENCODED_LZO_4K, op_compression(file));
 	cr_close(file);
 	cr_ns_free(ns);
 }

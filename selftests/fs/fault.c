@@ -1,52 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The fault room: what its rules say happens, to the call they name, and nothing else does. */
 #include <errno.h>
-#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-#include "kernel/core.h"
-#include "fixture.h"
-#include "kselftest_harness.h"
-
-#define URL_MAX (PATH_MAX + 512)
-
-FIXTURE(fault)
-{
-	struct cr_ns *ns;
-	const char *dir;
-};
-
-FIXTURE_SETUP(fault)
-{
-	self->dir = fixture_dir();
-	self->ns = cr_ns_new();
-	ASSERT_NE(NULL, self->ns);
-}
-
-FIXTURE_TEARDOWN(fault)
-{
-	cr_ns_free(self->ns);
-}
-
-static int open_in(FIXTURE_DATA(fault) * self, const char *rules, const char *name,
-		   struct file **file)
-{
-	char url[URL_MAX];
-
-	snprintf(url, sizeof(url), "fault:%s:%s/%s", rules, self->dir, name);
-	return cr_open(self->ns, url, O_RDWR | O_CREAT, 0600, file);
-}
-
-static int open_dir(FIXTURE_DATA(fault) * self, const char *rules, struct file **dir)
-{
-	char url[URL_MAX];
-
-	snprintf(url, sizeof(url), "fault:%s:%s", rules, self->dir);
-	return cr_open(self->ns, url, O_RDONLY | O_DIRECTORY, 0, dir);
-}
+#include "faultroom.h"
 
 TEST_F(fault, without_rules_all_passes_through)
 {

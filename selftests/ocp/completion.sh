@@ -48,6 +48,35 @@ test_zsh_loads_it() {
 	zsh -n "$SRC/completions/_ocp"
 }
 
+# zsh_line LINE: what a line becomes by one TAB, in an interactive zsh of its own
+zsh_line() {
+	cat >tab.zsh <<-'END'
+		zmodload zsh/zpty || exit 4
+		zpty -b z "TERM=dumb zsh -f -i"
+		zpty -w z "PS1=; fpath=($1 \$fpath); autoload -Uz compinit; compinit -u -d $3
+			show() { print -r -- \"<<\$BUFFER>>\"; zle kill-buffer }; zle -N show
+			bindkey '^X' show; bindkey '^I' complete-word; print rea''dy"
+		zpty -r -m z line '*ready*' || exit 1
+		zpty -w -n z "$2"$'\t'$'\x18'
+		zpty -r -m z line '*<<*>>*' || exit 1
+		line=${line##*<<}
+		print -r -- "${line%%>>*}"
+		zpty -d z
+	END
+	timeout 20 zsh -f tab.zsh "$SRC/completions" "$1" "$PWD/dump"
+}
+
+test_zsh_completes_options_words_and_lists() {
+	requires zsh
+	zsh -fc 'zmodload zsh/zpty' || skip "this zsh has no zpty"
+	is "ocp --explain " "$(zsh_line "ocp --expl")"
+	is "ocp --sparse=always " "$(zsh_line "ocp --sparse=al")"
+	is "ocp --backup=numbered " "$(zsh_line "ocp --backup=num")"
+	is "ocp --offload=clone,stream," "$(zsh_line "ocp --offload=clone,str")"
+	echo x >a-file
+	is "ocp -a a-file " "$(zsh_line "ocp -a a-f")"
+}
+
 test_the_manual_has_every_option() {
 	local option
 	for option in $(options); do

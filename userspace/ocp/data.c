@@ -154,7 +154,8 @@ static int data_copy(struct worker *w, struct item *it, struct file *out)
 		.in = it->in,
 		.out = out,
 		.len = data_len(it),
-		.flags = ocp->o->copy_flags,
+		.flags = ocp->o->copy_flags |
+			 (data_len(it) != COPY_LEN_EOF ? COPY_RANGE_AS_OPENED : 0),
 		.stop = ocp->stop,
 		.share = ocp->share,
 		.mem_max = MEM_ALL / ocp->workers,

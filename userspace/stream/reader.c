@@ -407,7 +407,7 @@ static void give_back(struct stream_reader *r)
 static int parse(struct stream_reader *r, struct stream_cmd *cmd)
 {
 	const struct stream_cmd_row *row = stream_cmd_row(cmd->id);
-	struct raw raw = {.at = STREAM_CMD_LEN};
+	struct raw raw = {.at = STREAM_CMD_LEN, .data = r->buf};
 	const char *wrong;
 	int err;
 

@@ -99,9 +99,9 @@ EXT_LIBS := $(PKG_LIBS) $(aio-y) $(lzo-y)
 # Archives in the order in which calls run; programs link them in this order and
 # without groups, so that a call upwards does not link.
 
-ARCHIVES := ocp kernel fs lib
+ARCHIVES := ocp receive stream common kernel fs lib
 include $(wildcard kernel/Kbuild fs/Kbuild fs/*/Kbuild lib/Kbuild lib/*/Kbuild \
-	   userspace/*/Kbuild selftests/Kbuild bench/Kbuild)
+	   userspace/Kbuild userspace/*/Kbuild selftests/Kbuild bench/Kbuild)
 
 archive	= $(O)/$(1).a
 core_archives := $(foreach a,kernel fs lib,$(call archive,$(a)))
@@ -150,9 +150,12 @@ $(O)/copy_range.pc: lib/copy_range.pc.in Makefile $(autoconf)
 # Programs -------------------------------------------------------------------
 
 programs-$(CONFIG_OCP) += $(O)/ocp
+programs-$(CONFIG_OCP_RECEIVE) += $(O)/ocp-receive
 programs: $(programs-y)
 
-$(O)/ocp: $(call archive,ocp) $(core_archives)
+$(O)/ocp: $(foreach a,ocp common,$(call archive,$(a))) $(core_archives)
+$(O)/ocp-receive: $(foreach a,receive stream common,$(call archive,$(a))) $(core_archives)
+$(O)/ocp $(O)/ocp-receive:
 	$(call quiet,LD) $(CC) -o $@ $^ $(ALL_LDFLAGS) $(EXT_LIBS)
 
 # Tests ----------------------------------------------------------------------

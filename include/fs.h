@@ -124,7 +124,8 @@ struct file_operations {
 	ssize_t (*readlink)(struct file *, const char *, char *, size_t);
 	int (*link)(struct file *olddir, const char *old, struct file *dir, const char *name);
 	int (*unlink)(struct file *, const char *, int flags);
-	int (*rename)(struct file *, const char *old, const char *name, unsigned flags);
+	int (*rename)(struct file *olddir, const char *old, struct file *dir, const char *name,
+		      unsigned flags);
 };
 
 struct fs_type {

@@ -64,6 +64,9 @@ ssize_t cr_readlink(struct file *dir, const char *name, char *buf, size_t size);
 int cr_link(struct file *olddir, const char *old, struct file *dir, const char *name);
 int cr_unlink(struct file *dir, const char *name, int flags); /* AT_REMOVEDIR */
 int cr_rename(struct file *dir, const char *old, const char *name, unsigned flags);
+/* From one directory into another. */
+int cr_rename_to(struct file *olddir, const char *old, struct file *dir, const char *name,
+		 unsigned flags);
 
 /* What is known about an open file without asking its storage. */
 const struct file_id *cr_file_id(const struct file *file);

@@ -268,7 +268,15 @@ int cr_unlink(struct file *dir, const char *name, int flags)
 
 int cr_rename(struct file *dir, const char *old, const char *name, unsigned flags)
 {
-	return METHOD(dir, rename) ? dir->op->rename(dir, old, name, flags) : -EOPNOTSUPP;
+	return cr_rename_to(dir, old, dir, name, flags);
+}
+
+int cr_rename_to(struct file *olddir, const char *old, struct file *dir, const char *name,
+		 unsigned flags)
+{
+	if (olddir->mnt->type->family != dir->mnt->type->family)
+		return -EXDEV;
+	return METHOD(dir, rename) ? dir->op->rename(olddir, old, dir, name, flags) : -EOPNOTSUPP;
 }
 
 const struct file_id *cr_file_id(const struct file *file)

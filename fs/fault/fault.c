@@ -509,11 +509,17 @@ static int fault_unlink(struct file *dir, const char *name, int flags)
 	return err ? err : LOWER(dir, unlink, -EOPNOTSUPP, name, flags);
 }
 
-static int fault_rename(struct file *dir, const char *old, const char *name, unsigned flags)
+static int fault_rename(struct file *olddir, const char *old, struct file *dir, const char *name,
+			unsigned flags)
 {
+	struct file *low_old = olddir->lower, *low = dir->lower;
 	int err = fail_on(dir, FAULT_rename, name);
 
-	return err ? err : LOWER(dir, rename, -EOPNOTSUPP, old, name, flags);
+	if (err)
+		return err;
+	if (low_old->mnt->type->family != low->mnt->type->family)
+		return -EXDEV;
+	return low->op->rename ? low->op->rename(low_old, old, low, name, flags) : -EOPNOTSUPP;
 }
 
 static const struct file_operations fault_file_operations = {

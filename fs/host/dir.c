@@ -73,10 +73,11 @@ int host_unlink(struct file *dir, const char *name, int flags)
 	return unlinkat(dir->fd, name, flags) < 0 ? -errno : 0;
 }
 
-int host_rename(struct file *dir, const char *old, const char *name, unsigned flags)
+int host_rename(struct file *olddir, const char *old, struct file *dir, const char *name,
+		unsigned flags)
 {
-	int r = flags ? renameat2(dir->fd, old, dir->fd, name, flags)
-		      : renameat(dir->fd, old, dir->fd, name);
+	int r = flags ? renameat2(olddir->fd, old, dir->fd, name, flags)
+		      : renameat(olddir->fd, old, dir->fd, name);
 
 	return r < 0 ? -errno : 0;
 }

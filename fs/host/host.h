@@ -61,7 +61,8 @@ int host_symlink(struct file *dir, const char *name, const char *target);
 ssize_t host_readlink(struct file *dir, const char *name, char *buf, size_t size);
 int host_link(struct file *olddir, const char *old, struct file *dir, const char *name);
 int host_unlink(struct file *dir, const char *name, int flags);
-int host_rename(struct file *dir, const char *old, const char *name, unsigned flags);
+int host_rename(struct file *olddir, const char *old, struct file *dir, const char *name,
+		unsigned flags);
 
 /* Every method above, as initialisers of a struct file_operations. */
 #define HOST_FILE_OPERATIONS                                                                       \

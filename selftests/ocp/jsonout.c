@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "kselftest_harness.h"
-#include "userspace/ocp/json.h"
+#include "userspace/json.h"
 
 /* One member "p" with @value, as text of malloc(). */
 static char *one_path(const char *value)

@@ -13,10 +13,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "json.h"
 #include "message.h"
 #include "quote.h"
 #include "vfs.h"
+#include "userspace/json.h"
 
 #define SCRATCH_BYTES (256u << 10)
 #define ENTRIES_MAX   10000u /* of A, in search of a file with content */

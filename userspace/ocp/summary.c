@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* --json: sums, reasons and errors of the whole run, in bounded memory. */
 #include "report_impl.h"
+#include "userspace/json.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#include "json.h"
 
 static struct report_reason *find_reason(struct report *r, enum copy_strategy_id s,
 					 const char *reason)

@@ -6,8 +6,8 @@
  * part and get U+FFFD for each byte that is not; json_path() then adds a
  * second member with the exact bytes in hexadecimal.
  */
-#ifndef OCP_JSON_H
-#define OCP_JSON_H
+#ifndef CR_JSON_H
+#define CR_JSON_H
 
 #include <stdbool.h>
 #include <stdint.h>

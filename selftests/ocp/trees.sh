@@ -175,6 +175,30 @@ test_SIGTERM_leaves_only_whole_files() {
 	is "" "$(find out -name '.*.ocp-*')"
 }
 
+test_files_of_a_new_directory_get_their_own_modes_and_owners() {
+	local n mode
+	requires root
+	mkdir -p src/d ours theirs
+	n=0
+	for mode in 644 600 644 4755 640 644 600; do
+		n=$((n + 1))
+		echo "$n" >"src/d/$n"
+		chown "$((n % 3 * 1000)):$((n % 2 * 1000))" "src/d/$n"
+		chmod "$mode" "src/d/$n"
+	done
+	for dst in ours theirs; do
+		chgrp 1234 "$dst"
+		chmod g+s "$dst"
+	done
+	"$OCP" -a src ours
+	cp -a src theirs
+	is "$(cd theirs && stat -c '%n %a %u %g' src/d/*)" "$(cd ours && stat -c '%n %a %u %g' src/d/*)"
+	umask 027
+	"$OCP" -r src ours/plain
+	cp -r src theirs/plain
+	is "$(cd theirs && stat -c '%n %a %u %g' plain/d/*)" "$(cd ours && stat -c '%n %a %u %g' plain/d/*)"
+}
+
 test_dry_run_makes_nothing() {
 	mkdir -p src/d dst
 	touch src/d/f

@@ -234,24 +234,49 @@ static int file_commit(struct worker *w, struct item *it, struct attr_pair *p, c
 	return err;
 }
 
-static int file_new_once(struct worker *w, struct item *it, struct attr_pair p)
+/*
+ * Owner and mode that a new file got.  Below a temporary name nobody else works,
+ * so the next one in the same directory, made with the same mode, gets the same:
+ * that spares a call for most small files.
+ */
+static int new_attrs(struct worker *w, struct attr_pair *p, mode_t asked)
 {
-	char temp[TEMP_MAX];
+	const struct dir *d = p->it->dir;
 	struct statx stx;
 	int err;
 
+	if (p->it->guard && w->made_in == d->node && w->made_asked == asked) {
+		p->have = w->made_got;
+		return 0;
+	}
+	err = cr_getattr(p->out, NULL, &stx);
+	if (err)
+		return err;
+	p->have = attr_of(&stx);
+	node_put(w->made_in);
+	w->made_in = node_get(d->node);
+	w->made_asked = asked;
+	w->made_got = p->have;
+	return 0;
+}
+
+static int file_new_once(struct worker *w, struct item *it, struct attr_pair p)
+{
+	char temp[TEMP_MAX];
+	mode_t mode;
+	int err;
+
 	p.named = !it->guard && (it->dir->no_tmpfile || !it->fresh);
-	err = temp_create(w, it, attr_create_mode(w->ocp, &p), temp, &p.out);
+	mode = attr_create_mode(w->ocp, &p);
+	err = temp_create(w, it, mode, temp, &p.out);
 	if (err) {
 		item_error(w, it, err, MSG_CREATE);
 		return err;
 	}
 	if (p.extra || w->ocp->o->preserve & (PRESERVE_MODE | PRESERVE_OWNERSHIP)) {
-		err = cr_getattr(p.out, NULL, &stx);
+		err = new_attrs(w, &p, mode);
 		if (err)
 			item_error(w, it, err, MSG_CREATE);
-		else
-			p.have = attr_of(&stx);
 	}
 	if (!err)
 		err = file_fill(w, it, &p);

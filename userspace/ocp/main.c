@@ -121,6 +121,7 @@ static void workers_end(struct ocp *ocp, struct worker *workers)
 	for (unsigned i = 0; workers && i < ocp->workers; i++) {
 		cr_close(workers[i].link_file);
 		node_put(workers[i].link_dir);
+		node_put(workers[i].made_in);
 		free(workers[i].xattrs);
 	}
 	free(workers);

@@ -49,6 +49,9 @@ struct worker {
 	struct ocp *ocp;
 	unsigned id;
 	char *xattrs;	       /* XATTR_BUF bytes: names, then values behind them */
+	struct node *made_in;  /* where the last file was made, */
+	mode_t made_asked;     /* with this mode, */
+	struct iattr made_got; /* and what it got */
 	struct node *link_dir; /* the directory last linked from, kept open */
 	struct file *link_file;
 	uint64_t rnd; /* state of temporary names */

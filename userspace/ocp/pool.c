@@ -104,7 +104,8 @@ static struct task *pool_take(struct pool *pool, const struct worker *w)
 		stack = &pool->stacks[(w->id + i) % pool->n];
 		task = stack->bottom;
 	}
-	stack_remove(stack, task);
+	if (task)
+		stack_remove(stack, task);
 	return task;
 }
 
@@ -113,6 +114,8 @@ static void pool_run_one(struct pool *pool, struct worker *w)
 {
 	struct task *task = pool_take(pool, w);
 
+	if (!task)
+		return;
 	pool->queued--;
 	pool->busy++;
 	pthread_mutex_unlock(&pool->lock);

@@ -175,12 +175,36 @@ test_SIGTERM_leaves_only_whole_files() {
 	is "" "$(find out -name '.*.ocp-*')"
 }
 
+# Wherever the signal meets the walk: no directory keeps its temporary name.
+test_SIGTERM_at_any_moment_leaves_no_temporary_name() {
+	local i n pid
+	for n in 0 1 2 3 4 5 6 7 8 9; do
+		for i in 0 1 2 3 4 5 6 7 8 9; do
+			mkdir -p "src/$n/$i"
+			echo "$n$i" | tee "src/$n/$i"/{a,b,c,d} >/dev/null
+		done
+	done
+	for i in 0 1 2 3 4; do
+		for n in 0 1 2 3 4 5; do
+			rm -rf out
+			mkdir out
+			"$OCP" -a src out 2>err &
+			pid=$!
+			sleep "0.00$n"
+			kill -TERM "$pid" 2>/dev/null || :
+			wait "$pid" || :
+			is "" "$(find out -name '.*.ocp-*')"
+			is "" "$(diff -r src out/src 2>&1 | grep -v '^Only in src' | grep -v 'No such file')"
+		done
+	done
+}
+
 test_files_of_a_new_directory_get_their_own_modes_and_owners() {
 	local n mode
 	requires root
 	mkdir -p src/d ours theirs
 	n=0
-	for mode in 644 600 644 4755 640 644 600; do
+	for mode in 644 644 644 644 644 644 600 4755 644 644; do
 		n=$((n + 1))
 		echo "$n" >"src/d/$n"
 		chown "$((n % 3 * 1000)):$((n % 2 * 1000))" "src/d/$n"

@@ -211,8 +211,6 @@ int mkdir_target(struct worker *w, struct item *it, struct dir *d)
 	if (err) {
 		unmake(it, d);
 		item_error(w, it, err, MSG_MKDIR);
-		if (d->node->temp)
-			cr_unlink(it->dir->dst, d->node->temp, AT_REMOVEDIR);
 		return err;
 	}
 	d->have = attr_of(&stx);

@@ -114,15 +114,18 @@ void harvest_read(struct worker *w, struct dir *d, struct harvest *h)
 	d->buf.data = NULL;
 }
 
-/* harvest_drop - nobody will take these */
-void harvest_drop(struct harvest *h)
+/* harvest_drop - nobody will take these; returns how many bundles were guarded */
+unsigned harvest_drop(struct harvest *h)
 {
 	struct task *lists[] = {h->dirs, h->files ? &h->files->task : NULL};
+	unsigned guarded = 0;
 
 	for (unsigned i = 0; i < 2; i++)
 		for (struct task *task; (task = lists[i]);) {
 			lists[i] = task->next;
+			guarded += ((struct names *)task)->guard != NULL;
 			free(task);
 		}
 	*h = (struct harvest){0};
+	return guarded;
 }

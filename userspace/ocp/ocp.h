@@ -148,7 +148,7 @@ struct item {
 struct names *names_new(struct worker *w, struct dir *d, size_t size);
 void names_add(struct names *names, const char *name, unsigned char type);
 void harvest_read(struct worker *w, struct dir *d, struct harvest *h);
-void harvest_drop(struct harvest *h);
+unsigned harvest_drop(struct harvest *h);
 
 /* walk.c: made into tasks */
 void walk_later(struct worker *w, struct item *it);

@@ -148,6 +148,16 @@ static struct dir *dir_spread(struct worker *w, struct dir *d)
 	return sub ? subdir_enter(w, sub) : NULL;
 }
 
+/* Stopped: what was found in @d is not taken any more, so no guard waits for it either. */
+static void dir_leave(struct worker *w, struct dir *d)
+{
+	unsigned guarded = harvest_drop(&d->harvest);
+
+	d->listed = true;
+	while (guarded--)
+		guard_done(w, d->guard);
+}
+
 /*
  * walk_tree - copy what is in @d
  *
@@ -161,7 +171,7 @@ void walk_tree(struct worker *w, struct dir *d)
 		if (!ocp_stopped(w->ocp) && d->read)
 			child = dir_spread(w, d);
 		else
-			d->listed = true;
+			dir_leave(w, d);
 		dir_release(w->ocp, d);
 		dir_done(w, d);
 		d = child;

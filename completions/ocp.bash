@@ -30,6 +30,8 @@ _ocp_value() {
 	--reflink | --sparse | --progress) _ocp_words auto always never ;;
 	--update) _ocp_words all none none-fail older ;;
 	--recompress) _ocp_words keep auto ;;
+	--sync) _ocp_words none file all ;;
+	--ioprio) _ocp_words idle best-effort realtime ;;
 	--backup) _ocp_words none numbered existing simple ;;
 	-j | --jobs) _ocp_words 1 2 4 8 16 ;;
 	*) return 1 ;;
@@ -50,7 +52,8 @@ _ocp() {
 		return
 	fi
 	case $prev in
-	-j | --jobs | --offload | --sparse | --recompress | --no-preserve)
+	-j | --jobs | --offload | --sparse | --recompress | --no-preserve | \
+		--sync | --ioprio)
 		_ocp_value "$prev"
 		return
 		;;
@@ -65,7 +68,9 @@ _ocp() {
 		--no-target-directory --parents --strip-trailing-slashes --keep-directory-symlink \
 		--interactive --no-clobber --update --force --remove-destination --atomic \
 		--preserve --no-preserve= --context --reflink --sparse= --offload= --recompress= \
-		--jobs= --verbose --debug --explain --json --progress --dry-run --probe --help \
+		--jobs= --verbose --debug --explain --json --progress --dry-run --probe --verify --manifest= --sync= \
+		--bwlimit= --ioprio= --exclude= --include= --files0-from= --shard= --resume --checksum --stop-after-errors= \
+		--summary --help \
 		--version --backup --suffix=
 	[[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace 2>/dev/null
 }

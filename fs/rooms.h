@@ -26,6 +26,27 @@ extern const struct fs_type mem_fs_type;
 #define MEM_ROOM
 #endif
 
+#ifdef CONFIG_FS_NFS
+extern const struct fs_type nfs_fs_type;
+#define NFS_ROOM &nfs_fs_type,
+#else
+#define NFS_ROOM
+#endif
+
+#ifdef CONFIG_FS_LIBNFS
+extern const struct fs_type libnfs_fs_type;
+#define LIBNFS_ROOM &libnfs_fs_type,
+#else
+#define LIBNFS_ROOM
+#endif
+
+#ifdef CONFIG_FS_BLOCK_ISCSI
+extern const struct fs_type block_fs_type;
+#define BLOCK_ROOM &block_fs_type,
+#else
+#define BLOCK_ROOM
+#endif
+
 #ifdef CONFIG_FS_FAULT
 extern const struct fs_type fault_fs_type;
 #define FAULT_ROOM &fault_fs_type,

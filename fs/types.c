@@ -7,5 +7,5 @@
 #include "fs/rooms.h"
 
 const struct fs_type *const cr_fs_types[] = {
-	HOST_ROOM BTRFS_ROOM MEM_ROOM FAULT_ROOM NULL,
+	HOST_ROOM BTRFS_ROOM MEM_ROOM NFS_ROOM LIBNFS_ROOM BLOCK_ROOM FAULT_ROOM NULL,
 };

@@ -8,6 +8,7 @@
 
 #include <stdint.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -28,6 +29,7 @@ struct xattr {
 	const char *key;
 	const void *value;
 	size_t len;
+	int flags; /* XATTR_CREATE or XATTR_REPLACE of <sys/xattr.h>, or 0 */
 };
 
 /* Inode flags: FS_*_FL of <linux/fs.h>, as chattr(1) and lsattr(1) know them. */
@@ -39,6 +41,35 @@ struct fileattr {
 struct file_range {
 	uint64_t pos, len;
 };
+
+/* What fs-verity is to make of a file: FS_IOC_ENABLE_VERITY of <linux/fsverity.h>. */
+struct verity_descriptor {
+	uint32_t hash_algorithm; /* FS_VERITY_HASH_ALG_* */
+	uint32_t block_size;
+	struct iovec salt, signature;
+};
+
+#define SUBVOL_UUID_LEN 16
+
+/* struct subvol_info.flags, and of making a snapshot */
+#define SUBVOL_RDONLY 0x1u
+
+/* A subvolume, as BTRFS_IOC_GET_SUBVOL_INFO tells it. */
+struct subvol_info {
+	uint64_t id;	    /* of its tree */
+	uint64_t parent_id; /* of the subvolume that holds it; 0: none */
+	uint64_t generation;
+	uint64_t ctransid, otransid; /* of the last change, of its making */
+	uint64_t stransid, rtransid; /* where it was sent and received */
+	uint32_t flags;		     /* SUBVOL_* */
+	uint8_t uuid[SUBVOL_UUID_LEN];
+	uint8_t parent_uuid[SUBVOL_UUID_LEN];	/* it is a snapshot of that; zeros: of none */
+	uint8_t received_uuid[SUBVOL_UUID_LEN]; /* zeros: not received */
+	char name[256];				/* in the directory that holds it */
+};
+
+/* Which uuid of a subvolume is looked for. */
+enum subvol_uuid { SUBVOL_UUID, SUBVOL_RECEIVED_UUID };
 
 /* A name that stays a file's however it is renamed, as name_to_handle_at(2) gives it. */
 struct file_handle_bytes {
@@ -52,6 +83,7 @@ struct dirent_view {
 	uint64_t ino;
 	unsigned char type; /* DT_* */
 	const char *name;
+	uint64_t next; /* where the directory goes on after it: for cr_seek(dir, next, SEEK_SET) */
 };
 
 /*

@@ -28,6 +28,7 @@ struct file;	   /* an open file of any room */
 struct cr_ns;	   /* the mounts a caller has seen and what they can do */
 struct copy_job;   /* a copy that runs in the background */
 struct copy_share; /* extents already copied, so that sharing is kept */
+struct copy_result;
 
 /* Strategies, cheapest first: the order in which they are tried. */
 enum copy_strategy_id {
@@ -104,6 +105,12 @@ struct copy_req {
 	const int *stop; /* not zero: end soon with an exact count; may be NULL */
 	struct copy_progress *progress; /* may be NULL */
 	struct copy_share *share;	/* may be NULL */
+	/*
+	 * Told of each range of the request when it is done, in order: where it was, and which
+	 * strategy did how much of it and why others did not; may be NULL.
+	 */
+	void (*told)(void *arg, const struct copy_req *range, const struct copy_result *part);
+	void *told_arg;
 };
 
 #define COPY_MEM_DEFAULT ((size_t)32 << 20)
@@ -118,7 +125,8 @@ struct copy_result {
 	int stopped; /* 1: ended early by req->stop */
 	int stable;  /* 1: the bytes are durable already */
 	uint8_t verf[8];
-	uint64_t reserved[8];
+	const char *command; /* what offload asked the storage for, where that has names: static */
+	uint64_t reserved[7];
 };
 
 /**
@@ -164,7 +172,7 @@ void cr_ns_free(struct cr_ns *ns);
 /**
  * cr_open - open a file by path or URL
  * @ns: namespace that will own the mount
- * @name: a path of this machine or SCHEME:... of a room (mem:, fault:)
+ * @name: a path of this machine, or a name of another room (nfs://host/path, mem:, fault:)
  * @flags: those of open(2)
  * @mode: as open(2), with O_CREAT
  * @filep: the file, to be closed by cr_close()

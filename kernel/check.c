@@ -17,13 +17,20 @@
 
 #define DENSE_MAX ((uint64_t)128 << 10)
 
+/* Block devices that were opened by name are copied too; of descriptors copy_file_range(2) refuses
+ * them. */
+static bool has_ranges(const struct file *file)
+{
+	return S_ISREG(file->id.type) || (S_ISBLK(file->id.type) && !file->fd_borrowed);
+}
+
 static int check_types(const struct copy_req *req)
 {
 	mode_t in = req->in->id.type, out = req->out->id.type;
 
 	if (S_ISDIR(in) || S_ISDIR(out))
 		return -EISDIR;
-	if (!S_ISREG(in) || !S_ISREG(out))
+	if (!has_ranges(req->in) || !has_ranges(req->out))
 		return -EINVAL;
 	return 0;
 }
@@ -126,6 +133,9 @@ static int clip_to_target(struct copy_req *req, struct copy_limits *lim)
 
 	if (!len)
 		return 0;
+	/* What cannot become larger is not begun when it is too small. */
+	if (req->out->limit && (pos > req->out->limit || len > req->out->limit - pos))
+		return -ENOSPC;
 	if (pos >= limit) {
 		if (limit < INT64_MAX)
 			raise(SIGXFSZ);

@@ -67,13 +67,14 @@ static int offload_data(const struct copy_req *req, struct copy_result *res, uin
 			uint64_t len)
 {
 	struct copy_req rest = copy_rest(req, res->bytes + *gap, len);
+	bool whole = req->out->mnt->whole || S_ISBLK(req->out->id.type);
 	struct copy_result part = {0};
 	int err;
 
 	/* Cached data is copied under the lock of the target: two would only wait for it. */
 	if (!rest.jobs && len > OFFLOAD_SLICE && !source_is_cold(&rest, len))
 		rest.jobs = 1;
-	err = slices_run(&rest, &part, OFFLOAD_SLICE, offload_slice);
+	err = slices_run(&rest, &part, whole ? UINT64_MAX : OFFLOAD_SLICE, offload_slice);
 
 	if (part.bytes && *gap) {
 		copy_account_hole(req, res, COPY_OFFLOAD, *gap);
@@ -115,15 +116,6 @@ static int offload_copy(const struct copy_req *req, struct copy_result *res)
 	if ((err == -EXDEV || err == -EOPNOTSUPP) && res->bytes)
 		err = 0;
 	return err ? err : more;
-}
-
-/* No room of this build hands out grants yet; the row keeps its place. */
-static int grant_copy(const struct copy_req *req, struct copy_result *res)
-{
-	return decline(res, COPY_GRANT,
-		       (struct copy_why){.reason = "neither side is a server that hands out grants",
-					 .error = EOPNOTSUPP,
-					 .scope = COPY_THIS_PAIR});
 }
 
 static const struct copy_strategy strategies[COPY_STRATEGIES] = {
@@ -179,6 +171,8 @@ void copy_result_add(struct copy_result *sum, const struct copy_result *add)
 	sum->bytes += add->bytes;
 	sum->holes += add->holes;
 	sum->stopped |= add->stopped;
+	if (add->command)
+		sum->command = add->command;
 	for (unsigned s = 0; s < COPY_STRATEGIES; s++) {
 		uint64_t count = sum->why[s].count + add->why[s].count;
 
@@ -265,6 +259,19 @@ static int copy_step(struct copy_req *req, unsigned *gone, struct copy_result *p
 	return err;
 }
 
+/* The kernel copies no block devices, but disks may copy by themselves. */
+static unsigned left_to_disks(struct copy_result *res, unsigned gone)
+{
+	const unsigned kept = COPY_RANGE_NO_OFFLOAD | COPY_RANGE_NO_STREAM | gone;
+
+	for (unsigned s = 0; s < COPY_STRATEGIES; s++)
+		if (!(kept & (1u << s)))
+			decline(res, s,
+				(struct copy_why){.reason = "block devices share no blocks",
+						  .error = EINVAL});
+	return COPY_RANGE_STRATEGIES & ~kept;
+}
+
 /* What flags and the kind of source leave out, with the reason where it is not the caller's. */
 static unsigned left_out(const struct copy_req *req, const struct copy_limits *lim,
 			 struct copy_result *res)
@@ -282,10 +289,25 @@ static unsigned left_out(const struct copy_req *req, const struct copy_limits *l
 	for (unsigned s = 0; reason && s < COPY_STREAM; s++)
 		if (!(gone & (1u << s)))
 			decline(res, s, (struct copy_why){.reason = reason, .error = EINVAL});
-	return reason ? gone | by_storage : gone;
+	if (reason)
+		return gone | by_storage;
+	if (S_ISBLK(req->in->id.type) || S_ISBLK(req->out->id.type))
+		gone |= left_to_disks(res, gone);
+	return gone;
 }
 
-static int copy_clipped(const struct copy_req *req, unsigned gone, struct copy_result *res)
+/* A range is done. */
+static void tell(const struct copy_req *req, const struct copy_req *range, struct copy_result *part)
+{
+	if (!req->told || !part->bytes)
+		return;
+	for (unsigned s = 0; s < COPY_STRATEGIES; s++)
+		if (part->by[s].bytes > part->by[part->how].bytes)
+			part->how = s;
+	req->told(req->told_arg, range, part);
+}
+
+int copy_clipped(const struct copy_req *req, unsigned gone, struct copy_result *res)
 {
 	while (res->bytes < req->len) {
 		struct copy_req rest = copy_rest(req, res->bytes, UINT64_MAX);
@@ -297,6 +319,7 @@ static int copy_clipped(const struct copy_req *req, unsigned gone, struct copy_r
 			return 0;
 		}
 		err = copy_step(&rest, &gone, &part);
+		tell(req, &rest, &part);
 		copy_result_add(res, &part);
 		if (err == -ECANCELED && copy_stopped(req))
 			continue;
@@ -355,7 +378,7 @@ int cr_copy_range(const struct copy_req *user, struct copy_result *res)
 	do {
 		uint64_t before = req.len;
 
-		err = copy_clipped(&req, gone, res);
+		err = copy_settled(&req, gone, res);
 		if (err || res->stopped || res->bytes < before || lim.unsized)
 			break;
 	} while (lim.to_eof && source_grew(&req, &lim, res));
@@ -367,9 +390,36 @@ int cr_copy_range(const struct copy_req *user, struct copy_result *res)
 	return err ? err : copy_stable(&req, res);
 }
 
+/* A device is asked, and nothing is written there. */
+static int probe_device(const struct copy_req *user, struct copy_result *res)
+{
+	const struct copy_limits lim = {0};
+	struct copy_req req = *user;
+	unsigned gone = left_out(&req, &lim, res);
+	int err = 0;
+
+	req.len = 0;
+	if (!(gone & COPY_RANGE_NO_CLONE))
+		op_clone_range(&req, res);
+	if (!(gone & COPY_RANGE_NO_OFFLOAD)) {
+		err = op_copy_range(&req, res);
+		res->by[COPY_OFFLOAD].bytes = !err;
+	}
+	if (!(gone & COPY_RANGE_NO_ENCODED))
+		decline(res, COPY_ENCODED,
+			(struct copy_why){.reason = "a device has no encoded extents",
+					  .error = EOPNOTSUPP});
+	if (!(gone & COPY_RANGE_NO_GRANT))
+		res->by[COPY_GRANT].bytes = !op_can_grant(&req, res);
+	res->by[COPY_STREAM].bytes = !(gone & COPY_RANGE_NO_STREAM);
+	return err && !res->why[COPY_OFFLOAD].reason ? err : 0;
+}
+
 int cr_probe(const struct copy_req *user, struct copy_result *res)
 {
 	memset(res, 0, sizeof(*res));
+	if (user->out->limit)
+		return probe_device(user, res);
 	for (unsigned s = 0; s < COPY_STRATEGIES; s++) {
 		struct copy_req req = *user;
 		struct copy_result one;

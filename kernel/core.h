@@ -38,6 +38,7 @@ struct cr_ns {
 	_Atomic(struct mount_pair *) pairs;
 	void **rooms;	     /* one per row of cr_fs_types */
 	uint64_t file_limit; /* RLIMIT_FSIZE when the namespace began */
+	const int *stop;     /* cr_ns_stop() */
 };
 
 /* What the core holds beside a file: the room never sees it. */
@@ -73,6 +74,11 @@ void copy_account(const struct copy_req *req, struct copy_result *res, enum copy
 void copy_account_hole(const struct copy_req *req, struct copy_result *res, enum copy_strategy_id s,
 		       uint64_t bytes);
 
+/* Strategy by strategy, but for those in @gone; and settle.c's, which survives a server's restart.
+ */
+int copy_clipped(const struct copy_req *req, unsigned gone, struct copy_result *res);
+int copy_settled(const struct copy_req *req, unsigned gone, struct copy_result *res);
+
 /* COPY_RANGE_STABLE at the end of a copy. */
 int copy_stable(const struct copy_req *req, struct copy_result *res);
 
@@ -104,7 +110,8 @@ int target_reach(struct file *out, uint64_t end);
 int slices_run(const struct copy_req *req, struct copy_result *res, uint64_t slice,
 	       int (*run)(const struct copy_req *, struct copy_result *));
 
-/* stream.c, encoded.c: strategies with a file of their own. */
+/* stream.c, grant.c, encoded.c: strategies with a file of their own. */
+int grant_copy(const struct copy_req *req, struct copy_result *res);
 int stream_copy(const struct copy_req *req, struct copy_result *res);
 #ifdef CONFIG_ENCODED
 int encoded_copy(const struct copy_req *req, struct copy_result *res);
@@ -120,17 +127,17 @@ static inline int encoded_copy(const struct copy_req *req, struct copy_result *r
 
 /* ops.c: -ETXTBSY for swap space. */
 int op_busy(struct file *file);
+int op_settle(struct file *file, struct file_range *range);
 
 /* ops.c: clone and offload of the room, when both files are of one family. */
 int op_clone_range(const struct copy_req *req, struct copy_result *res);
 int op_copy_range(const struct copy_req *req, struct copy_result *res);
+/* Whether there is such a thing between these rooms: 0, or decline()d. */
+int op_can_grant(const struct copy_req *req, struct copy_result *res);
+int op_grant(const struct copy_req *req, struct copy_grant *grant, struct copy_result *res);
+int op_redeem(const struct copy_req *req, const struct copy_grant *grant, struct copy_result *res);
+void op_revoke(struct file *in, const struct copy_grant *grant);
 uint32_t op_compression(struct file *file);
 int op_extents(struct file *file, off_t pos, struct file_extent *ext, unsigned n, unsigned how);
-
-/* Handles, where the room has them: -EOPNOTSUPP, -EOVERFLOW (too long), -ESTALE (the file is gone).
- */
-int op_get_handle(struct file *file, struct file_handle_bytes *h);
-int op_open_handle(struct file *at, const struct file_handle_bytes *h, int flags,
-		   struct file **filep);
 
 #endif

@@ -2,7 +2,7 @@
 /*
  * file.c - names to files, and their life times.
  *
- * "SCHEME:rest" goes to the room of that scheme when one is built in;
+ * "mem:rest", "nfs://rest" go to the room of that scheme when one is built in;
  * everything else is a path of this machine, "./mem:x" included.
  */
 #include <stdlib.h>
@@ -30,8 +30,11 @@ static int room_of(struct cr_ns *ns, unsigned row, void **room)
 
 	if (type->start) {
 		pthread_mutex_lock(&ns->lock);
-		if (!ns->rooms[row])
+		if (!ns->rooms[row]) {
 			err = type->start(&ns->rooms[row]);
+			if (!err && type->heed)
+				type->heed(ns->rooms[row], ns->stop);
+		}
 		pthread_mutex_unlock(&ns->lock);
 	}
 	*room = ns->rooms[row];
@@ -53,8 +56,8 @@ static int type_of(const char *name, const char **rest)
 			continue;
 		}
 		n = strlen(type->scheme);
-		if (!strncmp(name, type->scheme, n) && name[n] == ':') {
-			*rest = name + n + 1;
+		if (!strncmp(name, type->scheme, n)) {
+			*rest = name + n;
 			return i;
 		}
 	}
@@ -109,25 +112,42 @@ static int open_file(struct file *file, const struct fs_type *type, const char *
 	return stack_on(file, type->op, err);
 }
 
+static int open_as(struct file *file, unsigned row, const char *rest, mode_t mode,
+		   struct file **filep)
+{
+	const struct fs_type *type = cr_fs_types[row];
+	int err = room_of(ns_of(file), row, &file->room);
+
+	if (!err)
+		err = open_file(file, type, rest, mode);
+	return err ? err : file_attach(file, type, filep);
+}
+
+/* The next room of the same scheme, or negative. */
+static int next_of_scheme(int row)
+{
+	const char *scheme = cr_fs_types[row]->scheme;
+
+	while (scheme && cr_fs_types[++row])
+		if (cr_fs_types[row]->scheme && !strcmp(cr_fs_types[row]->scheme, scheme))
+			return row;
+	return -1;
+}
+
 int cr_open(struct cr_ns *ns, const char *name, int flags, mode_t mode, struct file **filep)
 {
-	const struct fs_type *type;
 	const char *rest;
 	struct file *file;
-	int row = type_of(name, &rest), err;
+	int row = type_of(name, &rest), err = -EPROTONOSUPPORT;
 
 	*filep = NULL;
 	if (row < 0)
 		return row;
-	type = cr_fs_types[row];
 	file = file_alloc(ns, flags);
 	if (!file)
 		return -ENOMEM;
-	err = room_of(ns, (unsigned)row, &file->room);
-	if (!err)
-		err = open_file(file, type, rest, mode);
-	if (!err)
-		err = file_attach(file, type, filep);
+	for (; err == -EPROTONOSUPPORT && row >= 0; row = next_of_scheme(row))
+		err = open_as(file, (unsigned)row, rest, mode, filep);
 	if (err) {
 		cr_close(file->lower);
 		free(file);
@@ -166,7 +186,7 @@ int cr_openat(struct file *dir, const char *name, int flags, mode_t mode, struct
 	return err;
 }
 
-int op_open_handle(struct file *at, const struct file_handle_bytes *h, int flags,
+int cr_open_handle(struct file *at, const struct file_handle_bytes *h, int flags,
 		   struct file **filep)
 {
 	struct file *file;
@@ -184,6 +204,32 @@ int op_open_handle(struct file *at, const struct file_handle_bytes *h, int flags
 		err = file_attach(file, at->mnt->type, filep);
 	if (err)
 		free(file);
+	return err;
+}
+
+int cr_subvol_open(struct file *at, uint64_t id, struct file **filep)
+{
+	struct file *file;
+	int err;
+
+	*filep = NULL;
+	if (!at->op->subvol_open)
+		return -EOPNOTSUPP;
+	file = file_alloc(ns_of(at), O_RDONLY | O_DIRECTORY);
+	if (!file)
+		return -ENOMEM;
+	file->room = at->room;
+	err = at->op->subvol_open(at, id, file);
+	if (!err && at->lower) {
+		err = cr_subvol_open(at->lower, id, &file->lower);
+		err = stack_on(file, at->op, err);
+	}
+	if (!err)
+		err = file_attach(file, at->mnt->type, filep);
+	if (err) {
+		cr_close(file->lower);
+		free(file);
+	}
 	return err;
 }
 

@@ -37,6 +37,11 @@ struct cr_ns *cr_ns_new(void)
 	return ns;
 }
 
+void cr_ns_stop(struct cr_ns *ns, const int *stop)
+{
+	ns->stop = stop;
+}
+
 void cr_ns_free(struct cr_ns *ns)
 {
 	struct mount_pair *pair;

@@ -34,6 +34,24 @@ ssize_t cr_write(struct file *file, const void *buf, size_t len, off_t pos)
 	return n;
 }
 
+ssize_t cr_read_nowait(struct file *file, void *buf, size_t len, off_t pos)
+{
+	ssize_t n = METHOD(file, read_nowait) ? file->op->read_nowait(file, buf, len, pos)
+					      : -EOPNOTSUPP;
+
+	assert(n <= (ssize_t)len);
+	return n;
+}
+
+ssize_t cr_write_nowait(struct file *file, const void *buf, size_t len, off_t pos)
+{
+	ssize_t n = METHOD(file, write_nowait) ? file->op->write_nowait(file, buf, len, pos)
+					       : -EOPNOTSUPP;
+
+	assert(n <= (ssize_t)len);
+	return n;
+}
+
 /* A room without seek: all is data, and the end of the file is a hole. */
 off_t cr_seek(struct file *file, off_t pos, int whence)
 {
@@ -65,9 +83,22 @@ int cr_sync(struct file *file, bool data_only)
 	return METHOD(file, sync) ? file->op->sync(file, data_only) : 0;
 }
 
+int cr_sync_fs(struct file *file)
+{
+	return METHOD(file, sync_fs) ? file->op->sync_fs(file) : 0;
+}
+
 int cr_flush(struct file *file)
 {
 	return METHOD(file, flush) ? file->op->flush(file) : 0;
+}
+
+int op_settle(struct file *file, struct file_range *range)
+{
+	if (METHOD(file, settle))
+		return file->op->settle(file, range);
+	range->len = 0;
+	return 0;
 }
 
 int op_busy(struct file *file)
@@ -111,6 +142,11 @@ int op_extents(struct file *file, off_t pos, struct file_extent *ext, unsigned n
 	return got;
 }
 
+int cr_extents(struct file *file, off_t pos, struct file_extent *ext, unsigned n, unsigned how)
+{
+	return pos < 0 ? -EINVAL : op_extents(file, pos, ext, n, how);
+}
+
 uint32_t op_compression(struct file *file)
 {
 	unsigned known = atomic_load(&file->mnt->compression);
@@ -130,10 +166,10 @@ int cr_unwritten(struct file *file, off_t pos, struct file_range *range, unsigne
 	return got;
 }
 
-int op_get_handle(struct file *file, struct file_handle_bytes *h)
+int cr_get_handle(struct file *file, const char *name, struct file_handle_bytes *h)
 {
 	memset(h, 0, sizeof(*h));
-	return METHOD(file, get_handle) ? file->op->get_handle(file, h) : -EOPNOTSUPP;
+	return METHOD(file, get_handle) ? file->op->get_handle(file, name, h) : -EOPNOTSUPP;
 }
 
 static bool same_family(const struct copy_req *req)
@@ -183,6 +219,35 @@ int op_copy_range(const struct copy_req *req, struct copy_result *res)
 	return err;
 }
 
+int op_can_grant(const struct copy_req *req, struct copy_result *res)
+{
+	if (same_family(req) && METHOD(req->in, grant) && METHOD(req->out, redeem))
+		return 0;
+	return decline(res, COPY_GRANT,
+		       (struct copy_why){.reason = "neither side is a server that hands out grants",
+					 .error = EOPNOTSUPP,
+					 .scope = COPY_THIS_PAIR});
+}
+
+int op_grant(const struct copy_req *req, struct copy_grant *grant, struct copy_result *res)
+{
+	return req->in->op->grant(req, grant, res);
+}
+
+int op_redeem(const struct copy_req *req, const struct copy_grant *grant, struct copy_result *res)
+{
+	int err = req->out->op->redeem(req, grant, res);
+
+	assert(res->bytes <= req->len);
+	return err;
+}
+
+void op_revoke(struct file *in, const struct copy_grant *grant)
+{
+	if (METHOD(in, revoke))
+		in->op->revoke(in, grant);
+}
+
 int cr_getattr(struct file *file, const char *name, struct statx *stx)
 {
 	return METHOD(file, getattr) ? file->op->getattr(file, name, stx) : -EOPNOTSUPP;
@@ -194,6 +259,16 @@ int cr_getattr_open(struct file *file, struct statx *stx)
 		return cr_getattr(file, NULL, stx);
 	*stx = file->seen;
 	return 0;
+}
+
+int cr_access(struct file *file, int mode)
+{
+	return METHOD(file, access) ? file->op->access(file, mode) : -EOPNOTSUPP;
+}
+
+int cr_statfs(struct file *file, struct statfs *st)
+{
+	return METHOD(file, statfs) ? file->op->statfs(file, st) : -EOPNOTSUPP;
 }
 
 int cr_setattr(struct file *file, const char *name, const struct iattr *attr)
@@ -218,6 +293,11 @@ int cr_setxattr(struct file *file, const char *name, const struct xattr *xattr)
 	return METHOD(file, setxattr) ? file->op->setxattr(file, name, xattr) : -EOPNOTSUPP;
 }
 
+int cr_removexattr(struct file *file, const char *name, const char *key)
+{
+	return METHOD(file, removexattr) ? file->op->removexattr(file, name, key) : -EOPNOTSUPP;
+}
+
 int cr_fileattr_get(struct file *file, struct fileattr *fa)
 {
 	return METHOD(file, fileattr_get) ? file->op->fileattr_get(file, fa) : -EOPNOTSUPP;
@@ -226,6 +306,11 @@ int cr_fileattr_get(struct file *file, struct fileattr *fa)
 int cr_fileattr_set(struct file *file, const struct fileattr *fa)
 {
 	return METHOD(file, fileattr_set) ? file->op->fileattr_set(file, fa) : -EOPNOTSUPP;
+}
+
+int cr_enable_verity(struct file *file, const struct verity_descriptor *desc)
+{
+	return METHOD(file, enable_verity) ? file->op->enable_verity(file, desc) : -EOPNOTSUPP;
 }
 
 ssize_t cr_readdir(struct file *dir, struct dirbuf *buf)
@@ -279,6 +364,54 @@ int cr_rename_to(struct file *olddir, const char *old, struct file *dir, const c
 	return METHOD(dir, rename) ? dir->op->rename(olddir, old, dir, name, flags) : -EOPNOTSUPP;
 }
 
+int cr_subvol_create(struct file *dir, const char *name)
+{
+	return METHOD(dir, subvol_create) ? dir->op->subvol_create(dir, name) : -EOPNOTSUPP;
+}
+
+int cr_snap_create(struct file *subvol, struct file *dir, const char *name, unsigned flags)
+{
+	if (subvol->mnt->type != dir->mnt->type)
+		return -EXDEV;
+	return METHOD(dir, snap_create) ? dir->op->snap_create(subvol, dir, name, flags)
+					: -EOPNOTSUPP;
+}
+
+int cr_snap_destroy(struct file *dir, const char *name)
+{
+	return METHOD(dir, snap_destroy) ? dir->op->snap_destroy(dir, name) : -EOPNOTSUPP;
+}
+
+int cr_subvol_info(struct file *file, struct subvol_info *info)
+{
+	return METHOD(file, subvol_info) ? file->op->subvol_info(file, info) : -EOPNOTSUPP;
+}
+
+int cr_subvol_setflags(struct file *subvol, unsigned flags)
+{
+	return METHOD(subvol, subvol_setflags) ? subvol->op->subvol_setflags(subvol, flags)
+					       : -EOPNOTSUPP;
+}
+
+int cr_set_received_subvol(struct file *subvol, const uint8_t *uuid, uint64_t stransid)
+{
+	if (!METHOD(subvol, set_received_subvol))
+		return -EOPNOTSUPP;
+	return subvol->op->set_received_subvol(subvol, uuid, stransid);
+}
+
+int cr_subvol_find(struct file *file, enum subvol_uuid which, const uint8_t *uuid, uint64_t *id,
+		   unsigned n)
+{
+	int got;
+
+	if (!METHOD(file, subvol_find))
+		return -EOPNOTSUPP;
+	got = file->op->subvol_find(file, which, uuid, id, n);
+	assert(got <= (int)n);
+	return got;
+}
+
 const struct file_id *cr_file_id(const struct file *file)
 {
 	return &file->id;
@@ -289,9 +422,30 @@ const char *cr_file_room(const struct file *file)
 	return file->mnt->type->name;
 }
 
+uint32_t cr_file_block_size(const struct file *file)
+{
+	return file->mnt->block_size;
+}
+
+bool cr_same_storage(const struct file *a, const struct file *b)
+{
+	return a->mnt->type->family == b->mnt->type->family &&
+	       !memcmp(a->mnt->fsid, b->mnt->fsid, sizeof(a->mnt->fsid));
+}
+
+int cr_describe(struct file *file, char *text, size_t size)
+{
+	return METHOD(file, describe) ? file->op->describe(file, text, size) : -EOPNOTSUPP;
+}
+
 bool cr_file_narrow(const struct file *file)
 {
 	return file->mnt->narrow;
+}
+
+uint64_t cr_file_limit(const struct file *file)
+{
+	return file->limit;
 }
 
 int cr_file_fd(const struct file *file)

@@ -182,7 +182,7 @@ static struct file *hold(struct copy_share *map, struct file *file,
 	char path[32];
 
 	if (!map->probed) {
-		map->hold = op_open_handle(map->dir, h, O_RDONLY, &again) == -EPERM;
+		map->hold = cr_open_handle(map->dir, h, O_RDONLY, &again) == -EPERM;
 		map->probed = true;
 		cr_close(again);
 		again = NULL;
@@ -203,7 +203,7 @@ uint32_t share_slot(struct share_use *use, struct file *file)
 
 	pthread_mutex_lock(&map->lock);
 	i = use->slot;
-	if (!i && !op_get_handle(file, &h)) {
+	if (!i && !cr_get_handle(file, NULL, &h)) {
 		i = slot_find(map, &h);
 		if (!i)
 			i = slot_new(map, &h);
@@ -235,7 +235,7 @@ int share_open(struct share_use *use, uint32_t slot, struct file **filep)
 	*filep = s.held;
 	if (s.dead)
 		return -ESTALE;
-	return s.held ? 0 : op_open_handle(map->dir, &s.handle, O_RDONLY, filep);
+	return s.held ? 0 : cr_open_handle(map->dir, &s.handle, O_RDONLY, filep);
 }
 
 void share_close(struct share_use *use, uint32_t slot, struct file *file)
@@ -271,7 +271,7 @@ void share_overwrite(const struct copy_req *req)
 	uint32_t i;
 
 	if (!map || __atomic_load_n(&map->slot_count, __ATOMIC_RELAXED) < 2 ||
-	    op_get_handle(req->out, &h))
+	    cr_get_handle(req->out, NULL, &h))
 		return;
 	pthread_mutex_lock(&map->lock);
 	i = slot_find(map, &h);
@@ -291,7 +291,7 @@ static int pool_make(struct share_use *use)
 
 	if (err)
 		return err;
-	if (!op_get_handle(map->pool.file, &h))
+	if (!cr_get_handle(map->pool.file, NULL, &h))
 		map->pool.slot = slot_new(map, &h);
 	if (!map->pool.slot) {
 		cr_close(map->pool.file);

@@ -26,6 +26,7 @@ enum source_kind {
 	SOURCE_ANY,  /* small, cached, or of a room that is not on this machine */
 	SOURCE_COLD, /* has to come from the device */
 	SOURCE_HUGE, /* more than the page cache can hold */
+	SOURCE_AWAY, /* one side is another machine: each piece is a journey */
 };
 
 struct choice {
@@ -47,10 +48,12 @@ static const struct choice choices[] = {
 	{&stream_aio, SOURCE_HUGE, 8, 1024, true, true},
 #endif
 	{&stream_threads, SOURCE_HUGE, 8, 1024, true, true},
+	{&stream_threads, SOURCE_AWAY, 8, 1024, false, false},
 	{&stream_threads, SOURCE_ANY, 0, 512, false, false},
 };
 
-#define PARALLEL_MIN ((uint64_t)4 << 20)  /* below, a thread costs more than it helps */
+#define PARALLEL_MIN ((uint64_t)4 << 20) /* below, a thread costs more than it helps */
+#define SHORT_BUF    ((size_t)64 << 10)
 #define DIRECT_MIN   ((uint64_t)64 << 20) /* below, a ring and a second open do */
 #define DEPTH_MAX    64u
 
@@ -70,6 +73,8 @@ static uint64_t memory_size(void)
 
 static enum source_kind source_kind(const struct copy_req *req, uint64_t len)
 {
+	if (req->in->mnt->remote || req->out->mnt->remote)
+		return SOURCE_AWAY;
 	if (req->in->fd < 0 || req->out->fd < 0 || len < DIRECT_MIN)
 		return SOURCE_ANY;
 	if (len > memory_size() / 2)
@@ -93,6 +98,16 @@ struct source {
 	enum source_kind kind;
 };
 
+/*
+ * A buffer that malloc(3) has at hand: a large one is new memory each time, which for a call
+ * of 1 MiB cost 340 of 520 microseconds of processor time (tmpfs to ext4, Linux 6.18).
+ */
+static bool is_short(const struct copy_req *req, const struct source *src)
+{
+	return !src->parallel && src->len && src->len < PARALLEL_MIN && req->in->fd >= 0 &&
+	       req->out->fd >= 0 && !req->in->mnt->remote && !req->out->mnt->remote;
+}
+
 static int run_choice(const struct copy_req *req, struct copy_result *res, const struct choice *c,
 		      const struct source *src)
 {
@@ -109,6 +124,8 @@ static int run_choice(const struct copy_req *req, struct copy_result *res, const
 		plan.depth = MIN(req->jobs, DEPTH_MAX);
 	if (!src->parallel)
 		plan.depth = 1;
+	if (is_short(req, src))
+		plan.buf = SHORT_BUF;
 	plan_memory(&plan, stream_mem(req));
 	return stream_run(req, res, &plan);
 }

@@ -10,7 +10,7 @@
 
 #include "lib/dirbuf.h"
 
-enum { ENT_RECLEN = 16, ENT_TYPE = 18, ENT_NAME = 19 };
+enum { ENT_NEXT = 8, ENT_RECLEN = 16, ENT_TYPE = 18, ENT_NAME = 19 };
 
 static bool is_dot(const char *name)
 {
@@ -29,6 +29,7 @@ bool dirbuf_next(struct dirbuf *buf, struct dirent_view *view)
 			break;
 		buf->at += reclen;
 		memcpy(&view->ino, ent, sizeof(view->ino));
+		memcpy(&view->next, ent + ENT_NEXT, sizeof(view->next));
 		view->type = (unsigned char)ent[ENT_TYPE];
 		view->name = ent + ENT_NAME;
 		if (!is_dot(view->name))
@@ -48,6 +49,7 @@ bool dirbuf_put(struct dirbuf *buf, const struct dirent_view *view)
 		return false;
 	memset(ent, 0, reclen);
 	memcpy(ent, &view->ino, sizeof(view->ino));
+	memcpy(ent + ENT_NEXT, &view->next, sizeof(view->next));
 	memcpy(ent + ENT_RECLEN, &len16, sizeof(len16));
 	ent[ENT_TYPE] = (char)view->type;
 	memcpy(ent + ENT_NAME, view->name, name);

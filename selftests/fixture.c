@@ -123,13 +123,19 @@ static bool have_program(const char *name)
 
 /* Loop devices ------------------------------------------------------------------- */
 
+/* Where the runner wants it, else below $TMPDIR. */
 static int storage_file(unsigned int size_mb)
 {
-	const char *tmp = getenv("TMPDIR");
-	int fd = open(tmp && *tmp ? tmp : "/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	const char *dir = getenv("SELFTEST_STORAGE");
+	int fd;
 
+	if (!dir || !*dir)
+		dir = getenv("TMPDIR");
+	if (!dir || !*dir)
+		dir = "/tmp";
+	fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (fd < 0)
-		fixture_die("a nameless file in %s", tmp && *tmp ? tmp : "/tmp");
+		fixture_die("a nameless file in %s", dir);
 	if (ftruncate(fd, (off_t)size_mb << 20) < 0)
 		fixture_die("ftruncate to %u MiB", size_mb);
 	return fd;

@@ -2,7 +2,7 @@
 #
 # judge.awk - one program's KTAP as a subtest, and what it comes to.
 # Cases of its subtests count, not the lines that sum them up.
-# In: status limit verbose name n took failed_list counts.  See run.
+# In: status limit verbose name n took processor failed_list counts.  See run.
 
 BEGIN {
 	plan = -1
@@ -95,6 +95,15 @@ function trouble()
 	return ""
 }
 
+# What the shell's times says, user and system as 1m2.34s, in whole seconds.
+function seconds(text,	part, count, i, sum)
+{
+	count = split(text, part, /[ms ]+/)
+	for (i = 1; i + 1 <= count; i += 2)
+		sum += part[i] * 60 + part[i + 1]
+	return int(sum + 0.5)
+}
+
 function show(	i, is_ktap)
 {
 	for (i = 1; i <= lines; i++) {
@@ -128,7 +137,7 @@ END {
 	if (wrong != "")
 		print "  # " wrong
 	if (took >= 10)
-		print "  # took " took " s"
+		print "  # took " took " s, " seconds(processor) " s of processor"
 	printf "%s %d %s%s\n", failed ? "not ok" : "ok", n, name,
 		whole_skip != "" && !failed ? " # SKIP " whole_skip : ""
 	print passed, failed, skipped >> counts

@@ -53,6 +53,14 @@ static const struct file_operations btrfs_file_operations = {
 	.encoded_answer = btrfs_encoded_answer,
 	.compression = btrfs_compression_of,
 	.extents = btrfs_extents,
+	.subvol_create = btrfs_subvol_create,
+	.snap_create = btrfs_snap_create,
+	.snap_destroy = btrfs_snap_destroy,
+	.subvol_info = btrfs_subvol_info,
+	.subvol_setflags = btrfs_subvol_setflags,
+	.set_received_subvol = btrfs_set_received_subvol,
+	.subvol_find = btrfs_subvol_find,
+	.subvol_open = btrfs_subvol_open,
 };
 
 const struct fs_type btrfs_fs_type = {

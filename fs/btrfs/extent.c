@@ -25,91 +25,12 @@
 #include <sys/stat.h>
 
 #include "fs/btrfs/btrfs.h"
+#include "fs/btrfs/search.h"
 #include "fs/host/fiemap.h"
 
-#define SEARCH_BUF   (20u << 10)	   /* some more than FIEMAP_BATCH items */
 #define EXTENT_SPAN  ((uint64_t)256 << 20) /* no file extent item but a hole is longer */
 #define ITEM_INLINE  offsetof(struct btrfs_file_extent_item, disk_bytenr)
 #define ITEM_REGULAR sizeof(struct btrfs_file_extent_item)
-
-/* Items of one tree in key order, fetched by the buffer. */
-struct search {
-	int fd, err;
-	bool end; /* the tree has no more of these */
-	struct btrfs_ioctl_search_key key;
-	uint32_t left; /* items in buf not looked at yet, */
-	size_t at;     /* from here on */
-	struct btrfs_ioctl_search_args_v2 *args;
-};
-
-/* One item: a copy of its header, because the buffer aligns nothing, and its bytes. */
-struct item {
-	struct btrfs_ioctl_search_header head;
-	const unsigned char *data;
-};
-
-static int search_init(struct search *s, int fd, uint64_t tree)
-{
-	memset(s, 0, sizeof(*s));
-	s->fd = fd;
-	s->key.tree_id = tree;
-	s->key.max_transid = UINT64_MAX;
-	s->args = malloc(sizeof(*s->args) + SEARCH_BUF);
-	return s->args ? 0 : -ENOMEM;
-}
-
-static void search_free(struct search *s)
-{
-	free(s->args);
-}
-
-static int search_fetch(struct search *s, uint32_t want)
-{
-	int r;
-
-	s->key.nr_items = want;
-	s->args->key = s->key;
-	s->args->buf_size = SEARCH_BUF;
-	do
-		r = ioctl(s->fd, BTRFS_IOC_TREE_SEARCH_V2, s->args);
-	while (r < 0 && errno == EINTR);
-	s->left = r < 0 ? 0 : s->args->key.nr_items;
-	s->at = 0;
-	s->end = s->left == 0;
-	return r < 0 ? -errno : 0;
-}
-
-/* The next item without taking it, fetching more when the buffer is used up. */
-static bool search_peek(struct search *s, struct item *item, uint32_t want)
-{
-	if (!s->left && !s->end && !s->err) {
-		s->err = search_fetch(s, want);
-		if (s->err)
-			return false;
-	}
-	if (!s->left)
-		return false;
-	if (SEARCH_BUF - s->at < sizeof(item->head))
-		goto broken;
-	memcpy(&item->head, s->args->buf + s->at, sizeof(item->head));
-	item->data = s->args->buf + s->at + sizeof(item->head);
-	if (SEARCH_BUF - s->at - sizeof(item->head) < item->head.len)
-		goto broken;
-	return true;
-broken:
-	s->err = -EIO;
-	return false;
-}
-
-/* Takes the item that was peeked; a later fetch goes on behind it. */
-static void search_pop(struct search *s, const struct item *item)
-{
-	s->at += sizeof(item->head) + item->head.len;
-	s->left--;
-	s->key.min_objectid = item->head.objectid;
-	s->key.min_type = item->head.type;
-	s->key.min_offset = item->head.offset + 1;
-}
 
 static uint32_t compression_of(const struct file *file, uint8_t on_disk)
 {

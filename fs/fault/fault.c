@@ -29,36 +29,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "fs.h"
-#include "fs/fault/fault.h"
+#include "fs/fault/stacked.h"
 
 /* All rules of one namespace. */
 struct fault_root {
 	pthread_mutex_t lock;
 	struct fault_set *sets;
 };
-
-struct fault_file {
-	struct fault_set *set;
-	char name[];
-};
-
-/* The method of the file below, or what kernel/ops.c answers where a room has none. */
-#define LOWER(file, method, missing, ...)                                                          \
-	((file)->lower->op->method ? (file)->lower->op->method((file)->lower, __VA_ARGS__)         \
-				   : (missing))
-
-static struct fault_hit hit_on(const struct file *file, enum fault_method method, const char *name)
-{
-	const struct fault_file *ff = file->private;
-
-	return fault_hit(ff->set, method, name && name[0] ? name : ff->name);
-}
-
-static int fail_on(const struct file *file, enum fault_method method, const char *name)
-{
-	return hit_on(file, method, name).err;
-}
 
 static int fault_start(void **room)
 {
@@ -131,8 +108,7 @@ static struct fault_file *file_new(struct fault_set *set, const char *path)
 	return ff;
 }
 
-/* The core opens the file below when this has allowed it. */
-static int open_stacked(struct file *child, struct fault_set *set, const char *path)
+int fault_open_stacked(struct file *child, struct fault_set *set, const char *path)
 {
 	struct fault_file *ff = file_new(set, path);
 	int err;
@@ -153,14 +129,14 @@ static int fault_open(struct file *child, const char *name, mode_t mode)
 	struct fault_set *set;
 	int err = set_of(child->room, name, (size_t)(below - name) - 1, &set);
 
-	return err ? err : open_stacked(child, set, below);
+	return err ? err : fault_open_stacked(child, set, below);
 }
 
 static int fault_openat(struct file *dir, const char *name, mode_t mode, struct file *child)
 {
 	const struct fault_file *ff = dir->private;
 
-	return open_stacked(child, ff->set, name && name[0] ? name : ff->name);
+	return fault_open_stacked(child, ff->set, name && name[0] ? name : ff->name);
 }
 
 /* Without a file below, its open failed: no call to be counted. */
@@ -267,6 +243,15 @@ static int fault_sync(struct file *file, bool data_only)
 	return err ? err : LOWER(file, sync, 0, data_only);
 }
 
+static int fault_sync_fs(struct file *file)
+{
+	int err = fail_on(file, FAULT_sync_fs, NULL);
+
+	if (err || !file->lower->op->sync_fs)
+		return err;
+	return file->lower->op->sync_fs(file->lower);
+}
+
 static int fault_flush(struct file *file)
 {
 	int err = fail_on(file, FAULT_flush, NULL);
@@ -274,6 +259,13 @@ static int fault_flush(struct file *file)
 	if (err || !file->lower->op->flush)
 		return err;
 	return file->lower->op->flush(file->lower);
+}
+
+static int fault_settle(struct file *file, struct file_range *range)
+{
+	int err = fail_on(file, FAULT_settle, NULL);
+
+	return err ? err : LOWER(file, settle, 0, range);
 }
 
 static int fault_busy(struct file *file)
@@ -441,6 +433,27 @@ static int fault_setxattr(struct file *file, const char *name, const struct xatt
 	return err ? err : LOWER(file, setxattr, -EOPNOTSUPP, name, xattr);
 }
 
+static int fault_removexattr(struct file *file, const char *name, const char *key)
+{
+	int err = fail_on(file, FAULT_removexattr, name);
+
+	return err ? err : LOWER(file, removexattr, -EOPNOTSUPP, name, key);
+}
+
+static int fault_access(struct file *file, int mode)
+{
+	int err = fail_on(file, FAULT_access, NULL);
+
+	return err ? err : LOWER(file, access, -EOPNOTSUPP, mode);
+}
+
+static int fault_statfs(struct file *file, struct statfs *st)
+{
+	int err = fail_on(file, FAULT_statfs, NULL);
+
+	return err ? err : LOWER(file, statfs, -EOPNOTSUPP, st);
+}
+
 static int fault_fileattr_get(struct file *file, struct fileattr *fa)
 {
 	int err = fail_on(file, FAULT_fileattr_get, NULL);
@@ -453,6 +466,13 @@ static int fault_fileattr_set(struct file *file, const struct fileattr *fa)
 	int err = fail_on(file, FAULT_fileattr_set, NULL);
 
 	return err ? err : LOWER(file, fileattr_set, -EOPNOTSUPP, fa);
+}
+
+static int fault_enable_verity(struct file *file, const struct verity_descriptor *desc)
+{
+	int err = fail_on(file, FAULT_enable_verity, NULL);
+
+	return err ? err : LOWER(file, enable_verity, -EOPNOTSUPP, desc);
 }
 
 static ssize_t fault_readdir(struct file *dir, struct dirbuf *buf)
@@ -530,7 +550,9 @@ static const struct file_operations fault_file_operations = {
 	.allocate = fault_allocate,
 	.truncate = fault_truncate,
 	.sync = fault_sync,
+	.sync_fs = fault_sync_fs,
 	.flush = fault_flush,
+	.settle = fault_settle,
 	.busy = fault_busy,
 	.read_encoded = fault_read_encoded,
 	.write_encoded = fault_write_encoded,
@@ -540,13 +562,17 @@ static const struct file_operations fault_file_operations = {
 	.clone_range = fault_clone_range,
 	.copy_range = fault_copy_range,
 	.getattr = fault_getattr,
+	.access = fault_access,
+	.statfs = fault_statfs,
 	.setattr = fault_setattr,
 	.listxattr = fault_listxattr,
 	.getxattr = fault_getxattr,
 	.setxattr = fault_setxattr,
+	.removexattr = fault_removexattr,
 	.fileattr_get = fault_fileattr_get,
 	.fileattr_set = fault_fileattr_set,
 	.openat = fault_openat,
+	.enable_verity = fault_enable_verity,
 	.readdir = fault_readdir,
 	.mkdir = fault_mkdir,
 	.mknod = fault_mknod,
@@ -555,11 +581,12 @@ static const struct file_operations fault_file_operations = {
 	.link = fault_link,
 	.unlink = fault_unlink,
 	.rename = fault_rename,
+	FAULT_SUBVOL_OPERATIONS,
 };
 
 const struct fs_type fault_fs_type = {
 	.name = "fault",
-	.scheme = "fault",
+	.scheme = "fault:",
 	.family = &fault_fs_type,
 	.op = &fault_file_operations,
 	.start = fault_start,

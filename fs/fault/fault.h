@@ -17,7 +17,9 @@
 	ROW(allocate)                                                                              \
 	ROW(truncate)                                                                              \
 	ROW(sync)                                                                                  \
+	ROW(sync_fs)                                                                               \
 	ROW(flush)                                                                                 \
+	ROW(settle)                                                                                \
 	ROW(busy)                                                                                  \
 	ROW(read_encoded)                                                                          \
 	ROW(write_encoded)                                                                         \
@@ -26,12 +28,16 @@
 	ROW(clone_range)                                                                           \
 	ROW(copy_range)                                                                            \
 	ROW(getattr)                                                                               \
+	ROW(access)                                                                                \
+	ROW(statfs)                                                                                \
 	ROW(setattr)                                                                               \
 	ROW(listxattr)                                                                             \
 	ROW(getxattr)                                                                              \
 	ROW(setxattr)                                                                              \
+	ROW(removexattr)                                                                           \
 	ROW(fileattr_get)                                                                          \
 	ROW(fileattr_set)                                                                          \
+	ROW(enable_verity)                                                                         \
 	ROW(readdir)                                                                               \
 	ROW(mkdir)                                                                                 \
 	ROW(mknod)                                                                                 \
@@ -39,7 +45,14 @@
 	ROW(readlink)                                                                              \
 	ROW(link)                                                                                  \
 	ROW(unlink)                                                                                \
-	ROW(rename)
+	ROW(rename)                                                                                \
+	ROW(subvol_create)                                                                         \
+	ROW(snap_create)                                                                           \
+	ROW(snap_destroy)                                                                          \
+	ROW(subvol_info)                                                                           \
+	ROW(subvol_setflags)                                                                       \
+	ROW(set_received_subvol)                                                                   \
+	ROW(subvol_find)
 
 #define FAULT_ENUM(name) FAULT_##name,
 enum fault_method { FAULT_METHODS(FAULT_ENUM) FAULT_ANY };

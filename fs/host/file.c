@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* file.c - files of this machine: open, read, write; the room's table is at the end. */
 #include <errno.h>
-#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "fs/host/fiemap.h"
@@ -16,6 +18,11 @@
 #define MAGIC_SMB2     0xfe534d42u
 #define MAGIC_AFS      0x5346414fu
 #define MAGIC_ECRYPTFS 0xf15fu
+
+/* What a second open of a device keeps of the first. */
+#define DEVICE_FLAGS (O_ACCMODE | O_DIRECT | O_SYNC | O_DSYNC | O_NOATIME | O_NONBLOCK)
+
+#define SELF_NAME 40 /* "/proc/self/fd/N" */
 
 const char host_family[] = "host";
 
@@ -34,6 +41,31 @@ static int identify(struct file *file)
 	return 0;
 }
 
+/*
+ * A block device that is going to be written is opened once more for us alone: the kernel
+ * refuses that, -EBUSY, while it or a part of it is mounted, used for swap, or below another
+ * device.  It is as long as it is.
+ */
+static int device(struct file *file)
+{
+	bool write = (file->oflags & O_ACCMODE) != O_RDONLY;
+	char self[SELF_NAME];
+	int fd;
+
+	if (!S_ISBLK(file->id.type) || (file->oflags & O_PATH))
+		return 0;
+	file->limit = file->seen.stx_size;
+	if (!write)
+		return 0;
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", file->fd);
+	fd = open(self, (file->oflags & DEVICE_FLAGS) | O_EXCL | O_CLOEXEC);
+	if (fd < 0)
+		return errno == EBUSY ? -EBUSY : 0;
+	close(file->fd);
+	file->fd = fd;
+	return 0;
+}
+
 static int adopt(struct file *file, int fd)
 {
 	int err;
@@ -42,8 +74,10 @@ static int adopt(struct file *file, int fd)
 		return -errno;
 	file->fd = fd;
 	err = identify(file);
+	if (!err)
+		err = device(file);
 	if (err) {
-		close(fd);
+		close(file->fd);
 		file->fd = -1;
 	}
 	return err;
@@ -61,7 +95,14 @@ int host_open(struct file *child, const char *name, mode_t mode)
 int host_openat(struct file *dir, const char *name, mode_t mode, struct file *child)
 {
 	const int made = O_CREAT | O_EXCL, flags = child->oflags;
-	int fd = openat(dir->fd, name, child->oflags | O_CLOEXEC, mode);
+	char self[SELF_NAME];
+	int fd;
+
+	if (!name[0]) {
+		snprintf(self, sizeof(self), "/proc/self/fd/%d", dir->fd);
+		return adopt(child, open(self, child->oflags | O_CLOEXEC));
+	}
+	fd = openat(dir->fd, name, child->oflags | O_CLOEXEC, mode);
 
 	if (fd < 0 || strchr(name, '/') ||
 	    ((flags & made) != made && (flags & O_TMPFILE) != O_TMPFILE))
@@ -93,7 +134,7 @@ int host_open_fd(struct file *child, int fd)
 }
 
 /* Needs no privilege; opening by it needs CAP_DAC_READ_SEARCH. */
-int host_get_handle(struct file *file, struct file_handle_bytes *h)
+int host_get_handle(struct file *file, const char *name, struct file_handle_bytes *h)
 {
 	union {
 		struct file_handle head;
@@ -101,7 +142,8 @@ int host_get_handle(struct file *file, struct file_handle_bytes *h)
 	} fh = {.head = {.handle_bytes = sizeof(h->bytes)}};
 	int mount_id;
 
-	if (name_to_handle_at(file->fd, "", &fh.head, &mount_id, AT_EMPTY_PATH) < 0)
+	if (name_to_handle_at(file->fd, name ? name : "", &fh.head, &mount_id,
+			      name ? 0 : AT_EMPTY_PATH) < 0)
 		return -errno;
 	if (fh.head.handle_bytes > sizeof(h->bytes))
 		return -EOVERFLOW;
@@ -149,6 +191,28 @@ ssize_t host_write(struct file *file, const void *buf, size_t len, off_t pos)
 	return n < 0 ? -errno : n;
 }
 
+/* Kernels say both that a file system cannot do it and that this file cannot. */
+static ssize_t nowait_error(void)
+{
+	return errno == EINVAL || errno == ENOTSUP ? -EOPNOTSUPP : -errno;
+}
+
+ssize_t host_read_nowait(struct file *file, void *buf, size_t len, off_t pos)
+{
+	struct iovec iov = {buf, len};
+	ssize_t n = preadv2(file->fd, &iov, 1, pos, RWF_NOWAIT);
+
+	return n < 0 ? nowait_error() : n;
+}
+
+ssize_t host_write_nowait(struct file *file, const void *buf, size_t len, off_t pos)
+{
+	struct iovec iov = {(void *)buf, len};
+	ssize_t n = pwritev2(file->fd, &iov, 1, pos, RWF_NOWAIT);
+
+	return n < 0 ? nowait_error() : n;
+}
+
 static off_t seek(int fd, off_t pos, int whence)
 {
 	off_t at = lseek(fd, pos, whence);
@@ -165,8 +229,30 @@ static off_t seek(int fd, off_t pos, int whence)
  * A second open file would leave the position alone altogether, but closing it
  * drops all locks of fcntl(2) that the process holds on the file.  So a thread
  * that uses the position during a copy may see it elsewhere for a moment.
+ *
+ * The lock names the process: one that fork(2) copied while another thread held
+ * it is nobody's in the child, and is taken.
  */
-static pthread_mutex_t position_lock = PTHREAD_MUTEX_INITIALIZER;
+static _Atomic(pid_t) position_owner;
+
+static void position_lock(void)
+{
+	const struct timespec moment = {.tv_nsec = 20000};
+	pid_t self = getpid(), owner = 0;
+
+	while (!atomic_compare_exchange_weak_explicit(&position_owner, &owner, self,
+						      memory_order_acquire, memory_order_relaxed)) {
+		if (owner == self) {
+			nanosleep(&moment, NULL);
+			owner = 0;
+		}
+	}
+}
+
+static void position_unlock(void)
+{
+	atomic_store_explicit(&position_owner, 0, memory_order_release);
+}
 
 off_t host_seek(struct file *file, off_t pos, int whence)
 {
@@ -174,12 +260,12 @@ off_t host_seek(struct file *file, off_t pos, int whence)
 
 	if (!file->fd_borrowed)
 		return seek(file->fd, pos, whence);
-	pthread_mutex_lock(&position_lock);
+	position_lock();
 	keep = lseek(file->fd, 0, SEEK_CUR);
 	at = seek(file->fd, pos, whence);
 	if (keep >= 0)
 		lseek(file->fd, keep, SEEK_SET);
-	pthread_mutex_unlock(&position_lock);
+	position_unlock();
 	return at;
 }
 
@@ -229,6 +315,11 @@ int host_sync(struct file *file, bool data_only)
 	int r = data_only ? fdatasync(file->fd) : fsync(file->fd);
 
 	return r < 0 ? -errno : 0;
+}
+
+int host_sync_fs(struct file *file)
+{
+	return syncfs(file->fd) < 0 ? -errno : 0;
 }
 
 /*

@@ -19,6 +19,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "fs/block/disk.h"
 #include "fs/host/host.h"
 
 #define XFS_MAGIC     0x58465342
@@ -185,6 +186,8 @@ int host_copy_range(const struct copy_req *req, struct copy_result *res)
 	loff_t in = req->pos_in, out = req->pos_out;
 	long n;
 
+	if (S_ISBLK(req->in->id.type) || S_ISBLK(req->out->id.type))
+		return disk_copy_range(req, res);
 	if ((req->flags & COPY_RANGE_NO_CLONE) && may_clone(req->out->mnt))
 		return decline(res, COPY_OFFLOAD,
 			       WHY("copy_file_range might share blocks, which is not wanted",
@@ -199,6 +202,11 @@ int host_copy_range(const struct copy_req *req, struct copy_result *res)
 			       WHY("copy_file_range copied nothing", COPY_THIS_FILE, EIO));
 	res->bytes = (uint64_t)n;
 	return 0;
+}
+
+int host_describe(struct file *file, char *text, size_t size)
+{
+	return S_ISBLK(file->id.type) ? disk_describe(file, text, size) : -EOPNOTSUPP;
 }
 
 /* copy_file_range(2) of kernels before 5.3 lost data in several ways. */

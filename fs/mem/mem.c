@@ -192,7 +192,7 @@ static const struct file_operations mem_file_operations = {
 
 const struct fs_type mem_fs_type = {
 	.name = "mem",
-	.scheme = "mem",
+	.scheme = "mem:",
 	.family = &mem_fs_type,
 	.op = &mem_file_operations,
 	.start = mem_start,

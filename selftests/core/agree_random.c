@@ -17,6 +17,9 @@
 
 ssize_t copy_kernel(int in, off_t *off_in, int out, off_t *off_out, size_t len)
 {
+	/* For a library that stands before the C library's function. */
+	if (getenv("AGREE_LIBC"))
+		return copy_file_range(in, off_in, out, off_out, len, 0);
 	return syscall(SYS_copy_file_range, in, off_in, out, off_out, len, 0u);
 }
 

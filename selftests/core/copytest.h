@@ -24,7 +24,8 @@
 /*
  * File systems, made by main() before the tests and shared by all tests of the
  * program: "btrfs", "xfs", "ext4", "tmpfs", each with a digit behind it for a
- * second one, and "xfs-plain" without reflink.
+ * second one, and "xfs-plain" without reflink.  With COPYTEST_ON=DIR in the environment
+ * they are the folders of these names in DIR, and those that are not there are left out.
  */
 void fs_make(int argc, char **argv, const char *const *names);
 

@@ -162,7 +162,7 @@ static const struct file_operations toy_operations = {
 
 static const struct fs_type toy_type = {
 	.name = "toy",
-	.scheme = "toy",
+	.scheme = "toy:",
 	.family = "toy",
 	.op = &toy_operations,
 	.open = toy_open,

@@ -235,7 +235,7 @@ static const struct file_operations other_operations = {FAKE_OPERATIONS};
 
 static const struct fs_type fake_type = {
 	.name = "fake",
-	.scheme = "fake",
+	.scheme = "fake:",
 	.family = &fake_type,
 	.op = &fake_operations,
 	.open = fake_room_open,
@@ -243,7 +243,7 @@ static const struct fs_type fake_type = {
 
 static const struct fs_type other_type = {
 	.name = "other",
-	.scheme = "other",
+	.scheme = "other:",
 	.family = &other_type,
 	.op = &other_operations,
 	.open = fake_room_open,

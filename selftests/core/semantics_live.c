@@ -238,7 +238,9 @@ static void fill_up(struct __test_metadata *_metadata, const char *dir, off_t le
 	close(fd);
 }
 
-/* Short first, then the error; the count is the bytes that are there, and the file ends with them.
+/*
+ * Short first, then the error; the count is the bytes that are there, and the file ends with
+ * them.  It may be 0: workers further on in the file may have had the last of the space.
  */
 TEST_F(call, disk_full_in_the_middle)
 {
@@ -256,7 +258,6 @@ TEST_F(call, disk_full_in_the_middle)
 		} while (n > 0);
 		EXPECT_EQ(-1, n);
 		EXPECT_EQ(ENOSPC, errno);
-		EXPECT_LT(MIB, a);
 		EXPECT_GT(40 * MIB, a);
 		EXPECT_EQ(a, b);
 		EXPECT_EQ(b, size_of_fd(self->out));
@@ -273,7 +274,7 @@ TEST_F(call, disk_full_keeps_the_error_beside_the_count)
 	fill_up(_metadata, self->dir, 12 * MIB);
 	c.flags = COPY_RANGE_NO_CLONE;
 	EXPECT_EQ(-ENOSPC, call(&c));
-	EXPECT_LT(MIB, c.res.bytes);
+	EXPECT_GT(40 * MIB, c.res.bytes);
 	EXPECT_EQ(c.res.bytes, size_of_fd(self->out));
 	EXPECT_EQ(-1, differs(self->out, 0, c.res.bytes, IN_SEED, 0));
 }

@@ -120,6 +120,7 @@ int toy_make(struct toy *toy, uint64_t size)
 	toy->size = size;
 	toy->f.op = &toy_operations;
 	toy->f.fd = -1;
+	toy->f.mnt = &toy->mnt;
 	toy->f.private = toy;
 	toy->f.fresh = true;
 	pthread_mutex_init(&toy->lock, NULL);

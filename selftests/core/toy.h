@@ -19,6 +19,7 @@ struct toy_seek {
 
 struct toy {
 	struct file f;
+	struct mount mnt;
 	pthread_mutex_t lock;
 	char *data; /* TOY_SIZE bytes, of which size are the file */
 	uint64_t size;

@@ -44,9 +44,21 @@ static int do_sync(struct every *e)
 	return cr_sync(e->file, true);
 }
 
+static int do_sync_fs(struct every *e)
+{
+	return cr_sync_fs(e->file);
+}
+
 static int do_flush(struct every *e)
 {
 	return cr_flush(e->file);
+}
+
+static int do_settle(struct every *e)
+{
+	struct file_range range = {0, 0};
+
+	return op_settle(e->file, &range);
 }
 
 static int do_busy(struct every *e)
@@ -125,7 +137,7 @@ static int do_getxattr(struct every *e)
 
 static int do_setxattr(struct every *e)
 {
-	struct xattr x = {"user.x", "y", 1};
+	struct xattr x = {"user.x", "y", 1, 0};
 
 	return cr_setxattr(e->dir, "a", &x);
 }
@@ -204,6 +216,62 @@ static int do_rename(struct every *e)
 	return cr_rename(e->dir, "new-symlink", "renamed", 0);
 }
 
+static int do_removexattr(struct every *e)
+{
+	return cr_removexattr(e->dir, "a", "user.x");
+}
+
+static int do_enable_verity(struct every *e)
+{
+	const struct verity_descriptor desc = {.hash_algorithm = 1, .block_size = 4096};
+	struct file *file;
+	int err = cr_openat(e->dir, "sealed", O_RDONLY | O_CREAT, 0600, &file);
+
+	if (!err)
+		err = cr_enable_verity(file, &desc);
+	cr_close(file);
+	return err;
+}
+
+static int do_subvol_create(struct every *e)
+{
+	return cr_subvol_create(e->dir, "subvol");
+}
+
+static int do_snap_create(struct every *e)
+{
+	return cr_snap_create(e->dir, e->dir, "snap", SUBVOL_RDONLY);
+}
+
+static int do_snap_destroy(struct every *e)
+{
+	return cr_snap_destroy(e->dir, "snap");
+}
+
+static int do_subvol_info(struct every *e)
+{
+	struct subvol_info info;
+
+	return cr_subvol_info(e->dir, &info);
+}
+
+static int do_subvol_setflags(struct every *e)
+{
+	return cr_subvol_setflags(e->dir, 0);
+}
+
+static int do_set_received_subvol(struct every *e)
+{
+	return cr_set_received_subvol(e->dir, (const uint8_t *)"0123456789abcdef", 7);
+}
+
+static int do_subvol_find(struct every *e)
+{
+	uint64_t id;
+
+	return cr_subvol_find(e->dir, SUBVOL_UUID, (const uint8_t *)"0123456789abcdef", &id, 1);
+}
+
 #define EVERY(name)                                                                                \
 	{                                                                                          \
 #name, do_##name                                                                   \
@@ -214,14 +282,48 @@ static const struct {
 	const char *name;
 	int (*call)(struct every *e);
 } methods[] = {
-	EVERY(open),	  EVERY(release),      EVERY(write),	    EVERY(read),
-	EVERY(seek),	  EVERY(allocate),     EVERY(truncate),	    EVERY(sync),
-	EVERY(flush),	  EVERY(busy),	       EVERY(read_encoded), EVERY(write_encoded),
-	EVERY(extents),	  EVERY(unwritten),    EVERY(clone_range),  EVERY(copy_range),
-	EVERY(getattr),	  EVERY(setattr),      EVERY(setxattr),	    EVERY(getxattr),
-	EVERY(listxattr), EVERY(fileattr_get), EVERY(fileattr_set), EVERY(readdir),
-	EVERY(mkdir),	  EVERY(mknod),	       EVERY(symlink),	    EVERY(readlink),
-	EVERY(link),	  EVERY(unlink),       EVERY(rename),
+	EVERY(open),
+	EVERY(release),
+	EVERY(write),
+	EVERY(read),
+	EVERY(seek),
+	EVERY(allocate),
+	EVERY(truncate),
+	EVERY(sync),
+	EVERY(sync_fs),
+	EVERY(flush),
+	EVERY(settle),
+	EVERY(busy),
+	EVERY(read_encoded),
+	EVERY(write_encoded),
+	EVERY(extents),
+	EVERY(unwritten),
+	EVERY(clone_range),
+	EVERY(copy_range),
+	EVERY(getattr),
+	EVERY(setattr),
+	EVERY(setxattr),
+	EVERY(getxattr),
+	EVERY(listxattr),
+	EVERY(fileattr_get),
+	EVERY(fileattr_set),
+	EVERY(readdir),
+	EVERY(mkdir),
+	EVERY(mknod),
+	EVERY(symlink),
+	EVERY(readlink),
+	EVERY(link),
+	EVERY(unlink),
+	EVERY(rename),
+	EVERY(removexattr),
+	EVERY(enable_verity),
+	EVERY(subvol_create),
+	EVERY(snap_create),
+	EVERY(snap_destroy),
+	EVERY(subvol_info),
+	EVERY(subvol_setflags),
+	EVERY(set_received_subvol),
+	EVERY(subvol_find),
 };
 
 static int every_open(FIXTURE_DATA(fault) * self, const char *rules, struct every *e)

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "kselftest_harness.h"
-#include "userspace/ocp/bar.h"
-#include "userspace/ocp/size.h"
+#include "userspace/bar.h"
+#include "userspace/size.h"
 
 #define GIB ((uint64_t)1 << 30)
 
@@ -31,6 +31,32 @@ static const struct {
 	  .percent = -1},
 	 100,
 	 "[####################] 100%  2.0 GiB of 1.0 GiB"},
+	{{.done = 3 << 20,
+	  .files = 120,
+	  .strategy = "stream",
+	  .name = "x",
+	  .percent = -1,
+	  .offloaded = 80},
+	 79,
+	 "3.0 MiB  120 files  stream  80% offloaded  x"},
+	{{.done = 3 << 20,
+	  .files = 2,
+	  .strategy = "clone",
+	  .name = "x",
+	  .percent = -1,
+	  .offloaded = 100},
+	 79,
+	 "3.0 MiB  2 files  clone  x"},
+	{{.done = GIB,
+	  .counted = true,
+	  .total = 2 * GIB,
+	  .rate = GIB,
+	  .left_rate = GIB / 10,
+	  .strategy = "",
+	  .name = "",
+	  .percent = -1},
+	 79,
+	 "[#####     ] 50%  1.0 GiB of 2.0 GiB 1.0 GiB/s 0:10 left"},
 	{{.done = 3 << 20, .files = 120, .strategy = "clone", .name = "x", .percent = -1},
 	 79,
 	 "3.0 MiB  120 files  clone  x"},

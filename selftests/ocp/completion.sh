@@ -77,6 +77,28 @@ test_zsh_completes_options_words_and_lists() {
 	is "ocp -a a-file " "$(zsh_line "ocp -a a-f")"
 }
 
+test_fish_knows_every_long_option() {
+	local option
+	for option in $(options); do
+		grep -q -e "^complete -c ocp .*-l $option\>" "$SRC/completions/ocp.fish" || fail "no --$option"
+	done
+}
+
+# fish_line LINE: what fish would offer at its end, the words alone
+fish_line() {
+	HOME=$PWD XDG_CONFIG_HOME=$PWD fish -N -c "source '$SRC/completions/ocp.fish'; complete -C '$1'" |
+		cut -f 1 | tr '\n' ' '
+}
+
+test_fish_completes_options_words_and_lists() {
+	requires fish
+	is "--explain " "$(fish_line "ocp --expl")"
+	is "--sparse=always " "$(fish_line "ocp --sparse=al")"
+	is "--offload=clone,stream " "$(fish_line "ocp --offload=clone,str")"
+	echo x >a-file
+	is "a-file " "$(fish_line "ocp -a a-f")"
+}
+
 test_the_manual_has_every_option() {
 	local option
 	for option in $(options); do

@@ -242,11 +242,25 @@ test_the_second_signal_kills_at_once() {
 	one_file
 	slow_start
 	kill -TERM "$pid"
-	sleep 0.1
+	sleep 0.4
 	kill -TERM "$pid" 2>/dev/null || :
 	wait "$pid" || status=$?
 	is 143 "$status"
 	[ ! -e dst ] || fail "dst exists"
+	! grep -q "was not completed" err
+}
+
+# As timeout(1) sends them: to the program, and to its process group.
+test_a_signal_sent_twice_in_a_moment_is_one() {
+	local status=0
+	one_file
+	slow_start
+	kill -TERM "$pid"
+	sleep 0.01
+	kill -TERM "$pid"
+	wait "$pid" || status=$?
+	is 143 "$status"
+	like "*was not completed*" "$(cat err)"
 }
 
 # Files that change meanwhile -------------------------------------------------------------

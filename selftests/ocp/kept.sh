@@ -136,6 +136,20 @@ test_ext4_keeps_all_it_knows() {
 	like "*D*" "$(flags "$dir/e")"
 }
 
+# What is stored belongs to another system: its disk is copied here.
+test_contexts_are_extended_attributes_without_selinux() {
+	requires root setfattr
+	[ ! -e /sys/fs/selinux/enforce ] || skip "this kernel has SELinux"
+	: >labelled
+	setfattr -n security.selinux -v system_u:object_r:etc_t:s0 labelled || skip "no security attributes here"
+	"$OCP" -a labelled archive
+	"$OCP" -a --no-preserve=context labelled attribute
+	"$OCP" -p labelled plain
+	is system_u:object_r:etc_t:s0 "$(getfattr --only-values -n security.selinux archive)"
+	is system_u:object_r:etc_t:s0 "$(getfattr --only-values -n security.selinux attribute)"
+	is "" "$(getfattr -m security.selinux plain)"
+}
+
 test_what_the_target_does_not_know_is_a_warning_with_all_and_silent_with_a() {
 	requires btrfs ext4
 	local src dst

@@ -53,6 +53,12 @@ test_a_link_to_a_directory_with_a_slash() { agree -r dlink/ new; }
 test_through_a_link() { agree f t/g; }
 test_through_a_dangling_link() { agree f t/lost; }
 test_through_a_dangling_link_with_f() { agree -f f t/lost; }
+test_through_a_dangling_link_as_posix_wants_it() {
+	export POSIXLY_CORRECT=1
+	agree f t/lost
+}
+test_through_a_dangling_link_just_made() { agree -dR t/lost u/lost e; }
+test_over_a_link_to_itself() { agree -f f t/loop; }
 test_remove_destination_of_a_link() { agree --remove-destination f t/g; }
 test_remove_destination() { agree --remove-destination f g; }
 test_archive_over_a_link() { agree -a f t/g; }
@@ -82,6 +88,10 @@ test_l_exists_with_f() { agree -lf f g; }
 test_l_of_a_link() { agree -l flink new; }
 test_l_of_a_link_itself() { agree -lP flink new; }
 test_l_of_itself() { agree -l f f; }
+test_l_through_a_link() { agree -l f flink; }
+test_l_of_a_link_onto_its_file() { agree -lP flink f; }
+test_l_onto_a_link_with_f() { agree -lf g flink; }
+test_s_over_a_hard_link_with_f() { agree -sf d/a d/sub/a-again; }
 test_s_here() { agree -s f new; }
 test_s_elsewhere() { agree -s f e; }
 test_s_absolute() { agree -s /etc/hostname e; }
@@ -96,6 +106,8 @@ test_parents_of_a_missing_file() { agree --parents d/nope e; }
 test_parents_into_a_file() { agree --parents d/a g; }
 test_parents_verbose() { agree -v --parents d/sub/b e; }
 test_attributes_only() { agree -p --attributes-only f g; }
+test_attributes_only_onto_a_hard_link() { agree -a --attributes-only f d/a; }
+test_attributes_only_of_a_link() { agree -a --attributes-only flink g; }
 test_attributes_only_new() { agree --attributes-only f new; }
 test_special_files_with_r() { agree -r d/pipe e; }
 test_one_name_twice() { agree f d/../f e; }

@@ -55,6 +55,16 @@ test_words() {
 	as_cp --preserve=context a b
 }
 
+test_contexts_without_selinux() {
+	[ ! -e /sys/fs/selinux/enforce ] || skip "this kernel has SELinux"
+	as_cp -Z a x
+	as_cp --context a x
+	as_cp --context=c a x
+	as_cp -a --preserve=context a x
+	as_cp --preserve=context -Z a x
+	as_cp -a --no-preserve=context a x
+}
+
 test_words_in_utf8() {
 	export LC_ALL=C.UTF-8
 	as_cp --sparse=x a b
@@ -97,6 +107,8 @@ test_verbose() {
 	as_cp -v --remove-destination a b
 	as_cp -vs a x
 	as_cp -vl a x
+	as_cp -vlf a b
+	as_cp -vsf a x
 }
 
 run_tests "$@"

@@ -181,7 +181,7 @@ static const struct {
 	{"-l a b", "hard contents L: a > b"},
 	{"-rl a b", "recursive hard L: a > b"},
 	{"-s a b", "symbolic contents L: a > b"},
-	{"-fs a b", "symbolic contents force remove L: a > b"},
+	{"-fs a b", "symbolic contents force L: a > b"},
 	{"-f a b", "contents force L: a > b"},
 	{"-i a b", "contents ask L: a > b"},
 	{"-n a b", "contents L update=none: a > b"},
@@ -303,6 +303,29 @@ static const struct {
 	{"-j 4x a b", "ocp: invalid number of jobs: '4x'\n" TRY},
 	{"-j 99999999999999999999 a b",
 	 "ocp: invalid number of jobs: '99999999999999999999'\n" TRY},
+	{"--bwlimit=x a b", "ocp: invalid bandwidth: 'x'\n" TRY},
+	{"--bwlimit=1.5Q a b", "ocp: invalid bandwidth: '1.5Q'\n" TRY},
+	{"--bwlimit=0.1B a b", "ocp: invalid bandwidth: '0.1B'\n" TRY},
+	{"--bwlimit=99999999999T a b", "ocp: invalid bandwidth: '99999999999T'\n" TRY},
+	{"--ioprio=be:8 a b", "ocp: invalid level of priority: 'be:8'\n" TRY},
+	{"--ioprio=idle:1 a b", "ocp: invalid level of priority: 'idle:1'\n" TRY},
+	{"--stop-after-errors=0 a b", "ocp: invalid number of errors: '0'\n" TRY},
+	{"--resume a b", "ocp: --resume needs times to be kept (-a, -p), or --checksum\n" TRY},
+	{"-a --checksum a b", "ocp: --checksum needs --resume\n" TRY},
+	{"-ab --resume a b", "ocp: options --resume and --backup are mutually exclusive\n" TRY},
+	{"--shard=0/2 a b", "ocp: invalid shard (I/N): '0/2'\n" TRY},
+	{"--shard=3/2 a b", "ocp: invalid shard (I/N): '3/2'\n" TRY},
+	{"--shard=1/ a b", "ocp: invalid shard (I/N): '1/'\n" TRY},
+	{"--shard=1/2x a b", "ocp: invalid shard (I/N): '1/2x'\n" TRY},
+	{"--files0-from=/dev/null a b",
+	 "ocp: file operands cannot be combined with --files0-from: 'a'\n" TRY},
+	{"--files0-from=/dev/null -t d a",
+	 "ocp: file operands cannot be combined with --files0-from: 'a'\n" TRY},
+	{"--files0-from=/dev/null", "ocp: missing destination directory\n" TRY},
+	{"--files0-from=/dev/null -T a", "ocp: --files0-from needs a directory to copy into\n" TRY},
+	{"--files0-from=/nowhere a",
+	 "ocp: cannot open for reading '/nowhere': No such file or directory\n"},
+	{"--exclude=/ a b", "ocp: a pattern of --exclude and --include must not be empty\n"},
 	{"-bn a b", "ocp: options --backup and --no-clobber are mutually exclusive\n"
 		    "Try 'ocp --help' for more information.\n"},
 };
@@ -364,6 +387,31 @@ TEST(help_fits_two_screens)
 	EXPECT_LT(widest, 80u);
 	EXPECT_EQ(0, parse(&l, "--version", &o));
 	EXPECT_NE(NULL, strstr(l.err, "ocp"));
+}
+
+TEST(rates_and_priorities_are_read)
+{
+	static const struct {
+		const char *args;
+		uint64_t rate;
+	} rates[] = {
+		{"--bwlimit=100 a b", 102400},		 {"--bwlimit=1.5m a b", 1572864},
+		{"--bwlimit=2MB a b", 2000000},		 {"--bwlimit=2MiB a b", 2097152},
+		{"--bwlimit=70000B a b", 70000},	 {"--bwlimit=0 a b", 0},
+		{"--bwlimit=1G a b", (uint64_t)1 << 30},
+	};
+	struct ocp_opts o;
+	struct line l;
+
+	for (unsigned i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) {
+		EXPECT_EQ(-1, parse(&l, rates[i].args, &o));
+		EXPECT_EQ(rates[i].rate, o.bwlimit);
+	}
+	EXPECT_EQ(-1, o.ioprio);
+	ASSERT_EQ(-1, parse(&l, "--ioprio=idle a b", &o));
+	EXPECT_EQ(3 << 13, o.ioprio);
+	ASSERT_EQ(-1, parse(&l, "--ioprio=best-effort:7 a b", &o));
+	EXPECT_EQ(2 << 13 | 7, o.ioprio);
 }
 
 TEST(jobs_follow_the_option_or_the_machine)

@@ -2,6 +2,7 @@
 /* The bar on a pseudo terminal: when it is there, when it is not, that it goes away. */
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +11,8 @@
 #include <unistd.h>
 
 #include "kselftest_harness.h"
-#include "userspace/ocp/progress.h"
+#include "userspace/ocp/opts.h"
+#include "userspace/progress.h"
 
 #define MIB ((uint64_t)1 << 20)
 
@@ -105,7 +107,7 @@ TEST_F(bar, always_shows_bytes_percent_strategy_and_name)
 	struct progress *p;
 
 	self->o.progress = WHEN_ALWAYS;
-	p = progress_new(&self->o, 2);
+	p = progress_new(self->o.progress, 2);
 	ASSERT_NE(NULL, p);
 	progress_found(p, 200 * MIB);
 	progress_found_all(p);
@@ -131,7 +133,7 @@ TEST_F(bar, counts_on_while_it_copies)
 	struct progress *p;
 
 	self->o.progress = WHEN_ALWAYS;
-	p = progress_new(&self->o, 1);
+	p = progress_new(self->o.progress, 1);
 	ASSERT_NE(NULL, p);
 	now = progress_begin(p, 0, "a", 10 * MIB);
 	__atomic_fetch_add(&now->bytes, 10 * MIB, __ATOMIC_RELAXED);
@@ -154,7 +156,7 @@ TEST_F(bar, ends_with_an_empty_line)
 	if (!variant->terminal)
 		SKIP(return, "there is nothing to erase in a pipe");
 	self->o.progress = WHEN_ALWAYS;
-	p = progress_new(&self->o, 1);
+	p = progress_new(self->o.progress, 1);
 	EXPECT_TRUE(WAIT_FOR("0 bytes"));
 	progress_free(p);
 	TAKE();
@@ -171,7 +173,7 @@ TEST_F(bar, keeps_within_the_terminal_when_that_changes)
 	if (!variant->terminal)
 		SKIP(return, "a pipe has no width");
 	self->o.progress = WHEN_ALWAYS;
-	p = progress_new(&self->o, 1);
+	p = progress_new(self->o.progress, 1);
 	progress_begin(p, 0, "a-name-that-is-far-too-long-for-this-terminal-of-thirty", 5);
 	EXPECT_TRUE(WAIT_FOR("..."));
 	ioctl(STDERR_FILENO, TIOCSWINSZ, &ws);
@@ -191,7 +193,7 @@ TEST_F(bar, is_silent_for_two_seconds_by_default)
 	struct progress *p;
 
 	self->o.progress = WHEN_AUTO;
-	p = progress_new(&self->o, 1);
+	p = progress_new(self->o.progress, 1);
 	if (!variant->terminal) {
 		EXPECT_EQ(NULL, p);
 		return;
@@ -206,10 +208,10 @@ TEST_F(bar, is_silent_for_two_seconds_by_default)
 TEST_F(bar, is_not_there_when_not_wanted)
 {
 	self->o.progress = WHEN_NEVER;
-	EXPECT_EQ(NULL, progress_new(&self->o, 1));
+	EXPECT_EQ(NULL, progress_new(self->o.progress, 1));
 	self->o.progress = WHEN_AUTO;
 	setenv("TERM", "dumb", 1);
-	EXPECT_EQ(NULL, progress_new(&self->o, 1));
+	EXPECT_EQ(NULL, progress_new(self->o.progress, 1));
 	/* All calls take it. */
 	EXPECT_EQ(NULL, progress_begin(NULL, 0, "x", 1));
 	progress_end(NULL, 0);
@@ -226,7 +228,7 @@ TEST_F(bar, stays_away_while_hidden)
 	struct progress *p;
 
 	self->o.progress = WHEN_ALWAYS;
-	p = progress_new(&self->o, 1);
+	p = progress_new(self->o.progress, 1);
 	EXPECT_TRUE(WAIT_FOR("0 bytes"));
 	progress_hide(p);
 	pause_ms(20);
@@ -258,13 +260,105 @@ TEST_F(bar, counts_what_all_workers_do)
 	struct progress *p;
 
 	self->o.progress = WHEN_ALWAYS;
-	p = progress_new(&self->o, 4);
+	p = progress_new(self->o.progress, 4);
 	/* Workers share slots here, which makes it harder than it will be. */
 	for (unsigned i = 0; i < 4; i++)
 		pthread_create(&threads[i], NULL, copy_small_files, p);
 	for (unsigned i = 0; i < 4; i++)
 		pthread_join(threads[i], NULL);
 	EXPECT_TRUE(WAIT_FOR("781.2 KiB  80000 files"));
+	progress_free(p);
+}
+
+TEST_F(bar, says_how_much_was_offloaded)
+{
+	struct copy_progress *now;
+	struct progress *p;
+
+	if (variant->terminal)
+		SKIP(return, "60 columns have no room for it");
+	p = progress_new(WHEN_ALWAYS, 2);
+	ASSERT_NE(NULL, p);
+	now = progress_begin(p, 0, "a", 30 * MIB);
+	__atomic_fetch_add(&now->bytes, 30 * MIB, __ATOMIC_RELAXED);
+	progress_streamed(p, 0, 10 * MIB);
+	progress_end(p, 0);
+	now = progress_begin(p, 1, "b", 10 * MIB);
+	__atomic_store_n(&now->strategy, COPY_STREAM, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&now->bytes, 10 * MIB, __ATOMIC_RELAXED);
+	EXPECT_TRUE(WAIT_FOR("40.0 MiB  1 file"));
+	EXPECT_TRUE(WAIT_FOR("stream  50% offloaded  b"));
+	progress_free(p);
+}
+
+static void block_usr1(void)
+{
+	sigset_t usr1;
+
+	sigemptyset(&usr1);
+	sigaddset(&usr1, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &usr1, NULL);
+}
+
+TEST_F(bar, a_signal_prints_the_line_where_there_is_no_bar)
+{
+	struct copy_progress *now;
+	struct progress *p;
+
+	block_usr1();
+	p = progress_on_signal(1);
+	ASSERT_NE(NULL, p);
+	EXPECT_FALSE(progress_shown(p));
+	EXPECT_FALSE(progress_wants_name(p, 1000));
+	EXPECT_TRUE(progress_wants_name(p, 10 * MIB));
+	now = progress_begin(p, 0, "f.img", 10 * MIB);
+	__atomic_fetch_add(&now->bytes, 5 * MIB, __ATOMIC_RELAXED);
+	pause_ms(300);
+	TAKE();
+	EXPECT_EQ(0u, self->len);
+	kill(getpid(), SIGUSR1);
+	EXPECT_TRUE(WAIT_FOR("5.0 MiB"));
+	EXPECT_TRUE(WAIT_FOR("f.img"));
+	EXPECT_TRUE(WAIT_FOR("\n"));
+	progress_end(p, 0);
+	TAKE();
+	self->len = 0;
+	progress_free(p);
+	TAKE();
+	if (variant->terminal)
+		EXPECT_EQ(0u, self->len);
+}
+
+TEST_F(bar, a_signal_waits_until_there_is_something_to_say)
+{
+	struct progress *p;
+
+	block_usr1();
+	p = progress_on_signal(1);
+	ASSERT_NE(NULL, p);
+	progress_begin(p, 0, NULL, 10);
+	progress_end(p, 0);
+	kill(getpid(), SIGUSR1);
+	pause_ms(250);
+	TAKE();
+	EXPECT_EQ(0u, self->len);
+	progress_begin(p, 0, NULL, 10);
+	progress_end(p, 0);
+	EXPECT_TRUE(WAIT_FOR("2 files"));
+	progress_free(p);
+}
+
+TEST_F(bar, a_signal_prints_the_line_beside_the_bar)
+{
+	struct progress *p;
+
+	block_usr1();
+	p = progress_new(WHEN_ALWAYS, 1);
+	progress_begin(p, 0, "f", 10);
+	EXPECT_TRUE(WAIT_FOR("0 bytes"));
+	kill(getpid(), SIGUSR1);
+	EXPECT_TRUE(WAIT_FOR(variant->terminal ? "\r\033[K0 bytes" : "0 bytes"));
+	EXPECT_TRUE(WAIT_FOR("\n"));
 	progress_free(p);
 }
 

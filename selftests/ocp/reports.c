@@ -105,7 +105,7 @@ static void *work(void *arg)
 
 	for (unsigned i = 0; i < FILES; i++) {
 		report_verbose(r, "a", "b");
-		report_file(r, "a", "b", &res, 0);
+		report_file(r, &(struct explained){"a", "b", NULL}, &res, 0);
 		if (i % 10 == 0)
 			report_made(r, MADE_DIRECTORY);
 		if (i % 1000 == 0)
@@ -237,7 +237,7 @@ TEST_F(report, explain_names_strategies_and_reasons)
 	self->o.explain = true;
 	r = report_new(&self->o, NULL);
 	res.why[COPY_CLONE].count = 3;
-	report_file(r, "a", "b", &res, 0);
+	report_file(r, &(struct explained){"a", "b", NULL}, &res, 0);
 	EXPECT_EQ(0, report_finish(r));
 	restore(self->saved_out, self->saved_err);
 	EXPECT_STREQ("'a' -> 'b': 2.9 KiB (3000 bytes)\n"
@@ -258,7 +258,7 @@ TEST_F(report, json_on_standard_output_is_alone_there)
 	self->o.json = self->o.explain = self->o.verbose = true;
 	r = report_new(&self->o, NULL);
 	report_verbose(r, "a", "b");
-	report_file(r, "a", "b", &res, 0);
+	report_file(r, &(struct explained){"a", "b", NULL}, &res, 0);
 	EXPECT_EQ(0, report_finish(r));
 	restore(self->saved_out, self->saved_err);
 	EXPECT_TRUE(jq(self->out, ".files == 1"));
@@ -291,11 +291,11 @@ TEST_F(report, questions_are_those_of_cp)
 	rewind(answers);
 	dup2(fileno(answers), STDIN_FILENO);
 	r = report_new(&self->o, NULL);
-	EXPECT_TRUE(report_ask(r, "a b", 0));
+	EXPECT_TRUE(report_ask(r, "a b", -1));
 	EXPECT_FALSE(report_ask(r, "a", 0444));
 	self->o.force = true;
 	EXPECT_TRUE(report_ask(r, "a", 04644));
-	EXPECT_FALSE(report_ask(r, "at the end of input", 0));
+	EXPECT_FALSE(report_ask(r, "at the end of input", -1));
 	report_finish(r);
 	restore(self->saved_out, self->saved_err);
 	EXPECT_STREQ("ocp: overwrite 'a b'? "

@@ -258,4 +258,22 @@ test_sparse_always_makes_holes_where_files_could_be_cloned() {
 	done
 }
 
+test_three_thousand_levels_take_little_memory() {
+	requires python3 jq /usr/bin/time
+	! nm "$OCP" | grep -q __asan_init || skip "a sanitizer's memory is not the program's"
+	python3 -IS - <<-'END'
+		import os
+		at = os.open(".", os.O_RDONLY)
+		for _ in range(3000):
+		    os.mkdir("directory", dir_fd=at)
+		    down = os.open("directory", os.O_RDONLY, dir_fd=at)
+		    os.close(at)
+		    at = down
+		os.close(os.open("end", os.O_CREAT | os.O_WRONLY, dir_fd=at))
+	END
+	/usr/bin/time -f %M -o kib "$OCP" -a --json=report directory copy
+	is "3000 1" "$(jq -r '[.directories, .files] | join(" ")' report)"
+	[ "$(cat kib)" -lt 16384 ] || fail "$(cat kib) KiB"
+}
+
 run_tests "$@"

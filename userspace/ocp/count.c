@@ -12,10 +12,13 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "filter.h"
 #include "ocp.h"
 
 #define WAIT_S	  2
@@ -28,6 +31,7 @@ struct count {
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	atomic_bool ending;
+	char *path;   /* of the directory in hand below its operand, for --exclude */
 	bool partial; /* something was not counted */
 };
 
@@ -37,6 +41,21 @@ static bool over(const struct count *c)
 }
 
 static void count_dir(struct count *c, struct file *dir, unsigned depth);
+
+/* The same with @name at the end of c->path meanwhile. */
+static void count_below(struct count *c, struct file *dir, const char *name, unsigned depth)
+{
+	char *before = c->path;
+
+	if (asprintf(&c->path, "%s%s%s", before ? before : "", name, *name ? "/" : "") < 0)
+		c->path = NULL;
+	if (c->path)
+		count_dir(c, dir, depth);
+	else
+		c->partial = true;
+	free(c->path);
+	c->path = before;
+}
 
 /* A directory below @up, or one that a link there leads to. */
 static void enter(struct count *c, struct file *up, const char *name, unsigned depth)
@@ -54,7 +73,7 @@ static void enter(struct count *c, struct file *up, const char *name, unsigned d
 	if (up ? cr_openat(up, name, flags, 0, &dir) : cr_open(c->ocp->ns, name, flags, 0, &dir))
 		return;
 	if (!up || !o->one_file_system || cr_file_id(dir)->dev == cr_file_id(up)->dev)
-		count_dir(c, dir, depth + 1);
+		count_below(c, dir, up ? name : "", depth + 1);
 	cr_close(dir);
 }
 
@@ -90,11 +109,13 @@ static void count_name(struct count *c, struct file *dir, const struct dirent_vi
 static void count_dir(struct count *c, struct file *dir, unsigned depth)
 {
 	struct dirbuf buf = {.data = malloc(READ_SIZE), .size = READ_SIZE};
+	const struct filter *f = c->ocp->o->filter;
 	struct dirent_view e;
 
 	while (buf.data && !over(c) && cr_readdir(dir, &buf) > 0)
 		while (!over(c) && dirbuf_next(&buf, &e))
-			count_name(c, dir, &e, depth);
+			if (!f || filter_wants(f, c->path, e.name, e.type == DT_DIR))
+				count_name(c, dir, &e, depth);
 	free(buf.data);
 }
 
@@ -141,7 +162,8 @@ struct count *count_start(struct ocp *ocp)
 	sigset_t all, old;
 	int err;
 
-	if (!ocp->progress || o->hard_link || o->symbolic_link || o->attributes_only)
+	if (!progress_shown(ocp->progress) || o->shards || o->hard_link || o->symbolic_link ||
+	    o->attributes_only)
 		return NULL;
 	c = calloc(1, sizeof(*c));
 	if (!c)

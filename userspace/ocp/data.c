@@ -2,7 +2,8 @@
 /*
  * data.c - one regular file: open, copy, attributes, name.
  *
- * A new file gets its name when it is complete (temp.c).  One that is
+ * A new file gets its name when it is complete (temp.c), but for what comes out of
+ * a pipe or terminal, which people like to watch growing.  One that is
  * overwritten is written in place, as cp does, so that its hard links and its
  * inode stay what they are; with --atomic it is replaced like a new one.
  */
@@ -13,10 +14,12 @@
 #include <unistd.h>
 
 #include "ocp.h"
+#include "ranges.h"
 
 #define PLAIN_BUF   ((size_t)128 << 10)
 #define MEM_ALL	    ((size_t)64 << 20) /* for the buffers of all workers together */
 #define FOLLOW_SIZE ((uint64_t)1 << 20)
+#define FIXED	    (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND)
 
 static int source_open(struct worker *w, struct item *it)
 {
@@ -55,14 +58,17 @@ static bool plain_ready(struct file *in)
 }
 
 /* read(2) and write(2) as they come: pipes, terminals and devices have no offsets. */
-static ssize_t plain_step(struct file *in, struct file *out, char *buf, uint64_t pos)
+static ssize_t plain_step(struct worker *w, const struct copy_req *req, char *buf, uint64_t pos)
 {
+	struct file *in = req->in, *out = req->out;
 	int fd_in = cr_file_fd(in), fd_out = cr_file_fd(out);
 	ssize_t n, done = 0;
 
 	n = fd_in >= 0 ? read(fd_in, buf, PLAIN_BUF) : cr_read(in, buf, PLAIN_BUF, (off_t)pos);
 	if (n < 0 && fd_in >= 0)
 		n = errno == EINTR ? -EINTR : -errno;
+	if (n > 0)
+		verify_feed(w, buf, (size_t)n);
 	while (n > 0 && done < n) {
 		ssize_t k = fd_out >= 0 ? write(fd_out, buf + done, (size_t)(n - done))
 					: cr_write(out, buf + done, (size_t)(n - done),
@@ -88,14 +94,17 @@ static int plain_copy(struct worker *w, const struct copy_req *req, struct copy_
 	buf = malloc(PLAIN_BUF);
 	if (!buf)
 		return -ENOMEM;
+	verify_begin(w);
 	do {
 		res->bytes += n > 0 ? (uint64_t)n : 0;
 		res->by[COPY_STREAM].ranges += n > 0;
+		if (n > 0 && w->ocp->o->bwlimit)
+			throttle_pay(w->ocp, (uint64_t)n);
 		if (ocp_stopped(w->ocp)) {
 			res->stopped = 1;
 			break;
 		}
-		n = plain_ready(req->in) ? plain_step(req->in, req->out, buf, res->bytes) : -EINTR;
+		n = plain_ready(req->in) ? plain_step(w, req, buf, res->bytes) : -EINTR;
 	} while (n > 0 || n == -EINTR);
 	res->by[COPY_STREAM].bytes = res->by[COPY_STREAM].moved = res->bytes;
 	free(buf);
@@ -117,23 +126,29 @@ static enum ocp_msg copy_message(const struct ocp *ocp, int err)
 	}
 }
 
-static void data_report(struct worker *w, struct item *it, const struct copy_result *res, int err)
+static void data_report(struct worker *w, struct item *it, const struct copy_result *res, int err,
+			bool said)
 {
 	struct ocp *ocp = w->ocp;
 	char *src, *dst;
 
 	if (!ocp->o->explain) {
-		report_file(ocp->report, NULL, NULL, res, res->stopped ? -EINTR : err);
+		report_file(ocp->report, NULL, res, res->stopped ? -EINTR : err);
 	} else {
 		src = path_src(it->dir->node, it->name);
 		dst = path_dst(it->dir->node, it->dname);
-		report_file(ocp->report, src, dst, res, res->stopped ? -EINTR : err);
+		report_file(ocp->report, &(struct explained){src, dst, w->ranges}, res,
+			    res->stopped ? -EINTR : err);
 		free(src);
 		free(dst);
 	}
+	if (ocp->o->json_lines) {
+		w->last = *res;
+		it->reported = true;
+	}
 	if (res->stopped)
 		item_error(w, it, 0, MSG_INTERRUPTED);
-	else if (err)
+	else if (err && !said)
 		item_error(w, it, err, copy_message(ocp, err));
 }
 
@@ -163,24 +178,33 @@ static int data_copy(struct worker *w, struct item *it, struct file *out)
 	};
 	struct copy_result res;
 	char *name = NULL;
+	bool copied;
 	int err;
 
+	if (ocp->o->explain && (cr_file_limit(it->in) || cr_file_limit(out)))
+		w->ranges = ranges_new(&req);
 	if (req.mem_max > COPY_MEM_DEFAULT)
 		req.mem_max = COPY_MEM_DEFAULT;
-	if (ocp->progress) {
+	if (progress_wants_name(ocp->progress, it->src.stx_size))
 		name = path_src(it->dir->node, it->name);
-		req.progress = progress_begin(ocp->progress, w->id, name, it->src.stx_size);
-	}
-	if (S_ISREG(it->src.stx_mode) && S_ISREG(cr_file_id(out)->type))
-		err = cr_copy_range(&req, &res);
+	req.progress = progress_begin(ocp->progress, w->id, name, it->src.stx_size);
+	if (has_ranges(it->src.stx_mode) && has_ranges(cr_file_id(out)->type))
+		err = it->partial	? partial_copy(w, it, &req, &res)
+		      : ocp->o->bwlimit ? throttle_copy(ocp, it->src.stx_size, &req, &res)
+					: cr_copy_range(&req, &res);
 	else
 		err = plain_copy(w, &req, &res);
-	if (!err && !res.stopped)
+	copied = !err && !res.stopped;
+	if (copied)
 		prealloc_keep(w, it, out, &res);
-	if (ocp->progress)
-		progress_end(ocp->progress, w->id);
+	if (copied && w->verify && has_ranges(cr_file_id(out)->type))
+		err = verify_copy(w, it, out, it->partial ? partial_done(it) : res.bytes);
+	progress_streamed(ocp->progress, w->id, res.by[COPY_STREAM].bytes);
+	progress_end(ocp->progress, w->id);
 	free(name);
-	data_report(w, it, &res, err);
+	data_report(w, it, &res, err, copied);
+	free(w->ranges);
+	w->ranges = NULL;
 	return err ? err : res.stopped ? -EINTR : 0;
 }
 
@@ -216,8 +240,12 @@ static int file_close(struct worker *w, struct item *it, struct file **file)
  */
 static int file_commit(struct worker *w, struct item *it, struct attr_pair *p, const char *temp)
 {
-	bool named = temp[0] || it->guard;
-	int err = named && !p->has_flags ? file_close(w, it, &p->out) : cr_flush(p->out);
+	bool named = temp[0] || it->guard || it->named;
+	int err = sync_file(w, it, p->out);
+
+	if (err)
+		return err;
+	err = named && !p->has_flags ? file_close(w, it, &p->out) : cr_flush(p->out);
 
 	if (err) {
 		if (p->out)
@@ -225,7 +253,7 @@ static int file_commit(struct worker *w, struct item *it, struct attr_pair *p, c
 		return err;
 	}
 	err = temp_commit(w, it, temp, p->out);
-	if (err == -ENOENT && !temp[0] && !it->guard)
+	if (err == -ENOENT && !named)
 		return err;
 	if (err)
 		item_error(w, it, err, MSG_CREATE);
@@ -249,7 +277,7 @@ static int new_attrs(struct worker *w, struct attr_pair *p, mode_t asked)
 		p->have = w->made_got;
 		return 0;
 	}
-	err = cr_getattr(p->out, NULL, &stx);
+	err = cr_getattr_open(p->out, &stx); /* it was made just now */
 	if (err)
 		return err;
 	p->have = attr_of(&stx);
@@ -266,11 +294,16 @@ static int file_new_once(struct worker *w, struct item *it, struct attr_pair p)
 	mode_t mode;
 	int err;
 
-	p.named = !it->guard && (it->dir->no_tmpfile || !it->fresh);
+	it->named = it->fresh && !it->guard && !w->ocp->o->atomic &&
+		    (S_ISFIFO(it->src.stx_mode) || S_ISCHR(it->src.stx_mode));
+	p.named = it->named || (!it->guard &&
+				(it->dir->no_tmpfile || !it->fresh || resume_is_large(w->ocp, it)));
 	mode = attr_create_mode(w->ocp, &p);
 	err = temp_create(w, it, mode, temp, &p.out);
 	if (err) {
-		item_error(w, it, err, MSG_CREATE);
+		if (err != -EBUSY)
+			item_error(w, it, err, MSG_CREATE);
+		partial_end(it, temp, err);
 		return err;
 	}
 	if (p.extra || w->ocp->o->preserve & (PRESERVE_MODE | PRESERVE_OWNERSHIP)) {
@@ -282,8 +315,9 @@ static int file_new_once(struct worker *w, struct item *it, struct attr_pair p)
 		err = file_fill(w, it, &p);
 	if (!err)
 		err = file_commit(w, it, &p, temp);
-	if (err)
+	if (err && !it->partial)
 		temp_drop(it, temp);
+	partial_end(it, temp, err);
 	if (err) {
 		cr_close(p.out);
 	} else if (p.out && file_close(w, it, &p.out)) {
@@ -312,7 +346,7 @@ static int file_new(struct worker *w, struct item *it)
 	flags_read(w, &p);
 	xattr_list(w, &p);
 	err = file_new_once(w, it, p);
-	if (err != -ENOENT || it->dir->no_tmpfile || it->guard)
+	if (err != -ENOENT || it->dir->no_tmpfile || it->guard || it->named)
 		return err;
 	/* Without /proc and the right to link by descriptor, a nameless file stays nameless. */
 	it->dir->no_tmpfile = true;
@@ -333,30 +367,65 @@ static void narrow_mode(struct worker *w, struct attr_pair *p)
 		p->have.mode = attr.mode;
 }
 
+/* What stands at the target, for writing; POSIX has what a symbolic link there lacks made. */
+static int over_open(struct worker *w, const struct item *it, struct attr_pair *p)
+{
+	const struct ocp_opts *o = w->ocp->o;
+	int flags = (o->verify ? O_RDWR : O_WRONLY) | O_CLOEXEC;
+	struct statx stx;
+	int err;
+
+	if (!o->attributes_only)
+		flags |= O_TRUNC;
+	if (!it->dangling)
+		return cr_openat(it->dir->dst, it->dname, flags | (it->through ? 0 : O_NOFOLLOW), 0,
+				 &p->out);
+	p->made = p->named = true;
+	err = cr_openat(it->dir->dst, it->dname, flags | O_CREAT, attr_create_mode(w->ocp, p),
+			&p->out);
+	if (err)
+		return err;
+	err = cr_getattr(p->out, NULL, &stx);
+	if (!err)
+		p->have = attr_of(&stx);
+	return err;
+}
+
 static int file_over(struct worker *w, struct item *it)
 {
 	const struct ocp_opts *o = w->ocp->o;
-	int flags = O_WRONLY | O_CLOEXEC | (it->through ? 0 : O_NOFOLLOW);
 	struct attr_pair p = {.it = it,
 			      .in = it->in,
 			      .want = attr_of(&it->src),
 			      .have = attr_of(&it->dst),
 			      .type = S_IFREG};
+	bool busy;
 	int err;
 
-	if (!o->attributes_only)
-		flags |= O_TRUNC;
-	err = cr_openat(it->dir->dst, it->dname, flags, 0, &p.out);
-	if (err && o->force && err != -ENOENT) {
+	err = over_open(w, it, &p);
+	busy = err == -EBUSY && S_ISBLK(it->dst.stx_mode); /* to take its node away helps nobody */
+	if (err && o->force && err != -ENOENT && !busy && !p.out) {
 		err = target_remove(w, it);
+		if (!err)
+			err = context_create(w, it);
 		return err ? err : file_new(w, it);
 	}
 	if (err) {
-		item_error(w, it, err, MSG_CREATE);
+		device_error(w, it, err);
+		cr_close(p.out);
+		return err;
+	}
+	if (!it->dangling)
+		err = context_relabel(w, it, p.out);
+	if (err) {
+		cr_close(p.out);
 		return err;
 	}
 	if (!S_ISREG(cr_file_id(p.out)->type)) { /* /dev/null stays what it is */
 		err = data_copy(w, it, p.out);
+		/* Closing a device tells of no write that failed. */
+		if (!err && S_ISBLK(cr_file_id(p.out)->type))
+			err = device_sync(w, it, p.out);
 	} else {
 		flags_read(w, &p);
 		xattr_list(w, &p);
@@ -364,8 +433,53 @@ static int file_over(struct worker *w, struct item *it)
 		err = file_fill(w, it, &p);
 		if (!err && p.has_flags)
 			flags_last(w, &p);
+		if (!err)
+			err = sync_file(w, it, p.out);
 	}
 	return file_close(w, it, &p.out) ? -EIO : err;
+}
+
+/*
+ * --resume: the contents are there.  Most attributes are as well, because a file gets
+ * its name after them; those of chattr(1) come behind it, and where they forbid
+ * changes they were the last of all.
+ */
+static int file_keep(struct worker *w, struct item *it)
+{
+	struct attr_pair p = {
+		.it = it, .want = attr_of(&it->src), .have = attr_of(&it->dst), .type = S_IFREG};
+	int err;
+
+	progress_skip(w->ocp->progress, it->src.stx_size);
+	if (w->ocp->o->dry_run || (it->dst.stx_attributes & FIXED))
+		return 0;
+	err = source_open(w, it);
+	if (err)
+		return err;
+	p.in = it->in;
+	if (cr_openat(it->dir->dst, it->dname, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0,
+		      &p.out))
+		return 0; /* for others alone: it got its mode, so it got all the rest */
+	if (w->verify)
+		err = verify_copy(w, it, p.out, it->src.stx_size);
+	if (!err) {
+		flags_read(w, &p);
+		xattr_list(w, &p);
+		attr_apply(w, &p);
+		flags_last(w, &p);
+		err = context_relabel(w, it, p.out);
+	}
+	return file_close(w, it, &p.out) ? -EIO : err;
+}
+
+/* --json=lines: it has its name, or will not get it. */
+static void file_line(struct worker *w, const struct item *it, int err)
+{
+	char *src = path_src(it->dir->node, it->name), *dst = path_dst(it->dir->node, it->dname);
+
+	report_line(w->ocp->report, src, dst, &w->last, err);
+	free(src);
+	free(dst);
 }
 
 /* file_copy - copy @it as a regular file */
@@ -373,11 +487,22 @@ int file_copy(struct worker *w, struct item *it)
 {
 	int err;
 
-	if (item_dry(w, it, "copy"))
-		return 0;
-	item_verbose(w, it);
-	err = source_open(w, it);
-	if (err)
-		return err;
-	return it->fresh || w->ocp->o->atomic ? file_new(w, it) : file_over(w, it);
+	if (!it->whole) {
+		if (item_dry(w, it, "copy"))
+			return 0;
+		item_verbose(w, it);
+		err = source_open(w, it);
+		if (err)
+			return err;
+		if (partial_is_for_all(w->ocp, it))
+			return partial_leave(w, it);
+	}
+	err = it->whole			       ? file_keep(w, it)
+	      : it->fresh || w->ocp->o->atomic ? file_new(w, it)
+					       : file_over(w, it);
+	if (!err && it->summed && w->ocp->manifest)
+		manifest_add(w, it);
+	if (it->reported)
+		file_line(w, it, err);
+	return err;
 }

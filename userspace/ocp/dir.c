@@ -91,6 +91,29 @@ char *path_dst(const struct node *node, const char *name)
 	return path_of(node, name, false);
 }
 
+char *path_below(const struct node *node)
+{
+	const struct node *k;
+	size_t len = 0;
+	char *path, *at;
+
+	for (k = node; !k->top && !k->root; k = k->up)
+		len += strlen(k->src_name) + 1;
+	path = malloc(len + 1);
+	if (!path)
+		return NULL;
+	at = path + len;
+	*at = '\0';
+	for (k = node; !k->top && !k->root; k = k->up) {
+		size_t n = strlen(k->src_name);
+
+		*--at = '/';
+		at -= n;
+		memcpy(at, k->src_name, n);
+	}
+	return path;
+}
+
 /* Open @node's directory below @up, whether it has its name already or not. */
 static int open_step(struct ocp *ocp, struct file *up, struct node *node, struct file **filep)
 {
@@ -296,8 +319,10 @@ void dir_opened(struct ocp *ocp, struct dir *d)
 {
 	d->src_id = *cr_file_id(d->src);
 	d->has_dst = d->dst;
-	if (d->dst)
+	if (d->dst) {
 		d->dst_id = *cr_file_id(d->dst);
+		sync_note(ocp, d->dst);
+	}
 	pthread_mutex_lock(&ocp->tree);
 	ocp->open_dirs++;
 	d->users++;
@@ -354,6 +379,7 @@ static void dir_finish(struct worker *w, struct dir *d)
 		parent_unpark(ocp, d);
 		mkdir_finish(w, d);
 	}
+	resume_tree_end(w, d);
 	pthread_mutex_lock(&ocp->tree);
 	if (!err)
 		ocp->open_dirs--;
@@ -378,6 +404,8 @@ void dir_done(struct worker *w, struct dir *d)
 			return;
 		if (!d->root)
 			dir_finish(w, d);
+		else
+			sync_dir(w, d);
 		dir_free(d);
 		d = up;
 	}

@@ -47,6 +47,7 @@ static bool names_target(enum ocp_msg msg)
 	case MSG_RELATIVE_SYMLINK:
 	case MSG_JUST_CREATED:
 	case MSG_CLONE:
+	case MSG_READ_BACK:
 	case MSG_INTERRUPTED:
 		return true;
 	default:
@@ -176,38 +177,49 @@ static void item_no_data(struct worker *w, const struct item *it)
 		progress_skip(w->ocp->progress, it->src.stx_size);
 }
 
+/* The copy of the same inode that was made before becomes @it too. */
+static int link_to_place(struct worker *w, struct item *it, struct link_place *place)
+{
+	int err = make_link_again(w, it, place->node, place->name);
+
+	it->summed = place->summed;
+	memcpy(it->sum, place->sum, sizeof(it->sum));
+	if (!err && it->summed && w->ocp->manifest)
+		manifest_add(w, it);
+	node_put(place->node);
+	free(place->name);
+	return err;
+}
+
 /* One that is no directory, with the table of hard links round it. */
 static int item_make(struct worker *w, struct item *it)
 {
 	struct links *links = w->ocp->links;
-	struct node *node;
-	char *name;
+	struct link_place place;
 	int err;
 
 	if (!keeps_links(w->ocp, it))
 		return make_other(w, it);
-	err = links_claim(links, &it->src, &node, &name);
+	err = links_claim(links, &it->src, &place);
 	if (err > 0) {
 		item_no_data(w, it);
-		err = make_link_again(w, it, node, name);
-		node_put(node);
-		free(name);
-		return err;
+		return link_to_place(w, it, &place);
 	}
 	if (err < 0) {
 		item_error(w, it, err, MSG_NO_MEMORY);
 		return err;
 	}
 	err = make_other(w, it);
-	links_done(links, &it->src, err ? NULL : it->dir->node, it->dname);
+	links_done(links, &it->src, err ? NULL : it->dir->node, it->dname,
+		   it->summed ? it->sum : NULL);
 	return err;
 }
 
 /* A target that was left alone is still what later links to this source become links of. */
 static void item_skip(struct worker *w, struct item *it)
 {
-	struct node *node;
-	char *name;
+	struct link_place place;
+	int err;
 
 	item_no_data(w, it);
 	if (w->ocp->o->debug) {
@@ -218,12 +230,11 @@ static void item_skip(struct worker *w, struct item *it)
 	}
 	if (w->ocp->o->update != UPDATE_OLDER || !keeps_links(w->ocp, it))
 		return;
-	if (links_claim(w->ocp->links, &it->src, &node, &name) == 0) {
-		links_done(w->ocp->links, &it->src, it->dir->node, it->dname);
-	} else {
-		node_put(node);
-		free(name);
-	}
+	err = links_claim(w->ocp->links, &it->src, &place);
+	if (err == 0)
+		links_done(w->ocp->links, &it->src, it->dir->node, it->dname, NULL);
+	else if (err > 0) /* a link of what was copied before, also where this is newer */
+		link_to_place(w, it, &place);
 }
 
 /* Later operands must know what this one has made. */
@@ -261,24 +272,12 @@ static bool into_itself(const struct item *it)
 	return inside;
 }
 
-static bool dir_refused(struct worker *w, struct item *it)
+/* The same directory, to the same place or where it would have to be a link. */
+static bool dir_given_before(struct worker *w, struct item *it)
 {
-	const struct ocp_opts *o = w->ocp->o;
-	const char *before;
-	char *dst;
+	char *dst = path_dst(it->dir->node, it->dname);
+	const char *before = operands_dir(w->ocp->operands, &it->src, dst);
 
-	if (!o->recursive) {
-		item_error(w, it, 0, MSG_OMIT_DIR);
-		return true;
-	}
-	if (it->operand && into_itself(it)) {
-		item_error(w, it, 0, MSG_INTO_ITSELF);
-		return true;
-	}
-	if (!it->operand || o->nsources < 2)
-		return false;
-	dst = path_dst(it->dir->node, it->dname);
-	before = operands_dir(w->ocp->operands, &it->src, dst);
 	if (before && !strcmp(before, dst)) {
 		char *src = path_src(it->dir->node, it->name);
 
@@ -291,6 +290,23 @@ static bool dir_refused(struct worker *w, struct item *it)
 	}
 	free(dst);
 	return before;
+}
+
+static bool dir_refused(struct worker *w, struct item *it)
+{
+	const struct ocp_opts *o = w->ocp->o;
+
+	if (!o->recursive) {
+		item_error(w, it, 0, MSG_OMIT_DIR);
+		return true;
+	}
+	if (it->operand && o->nsources > 1 && dir_given_before(w, it))
+		return true;
+	if (it->operand && into_itself(it)) {
+		item_error(w, it, 0, MSG_INTO_ITSELF);
+		return true;
+	}
+	return false;
 }
 
 static bool given_twice(struct worker *w, struct item *it)
@@ -309,9 +325,12 @@ static bool given_twice(struct worker *w, struct item *it)
 /* item_copy - copy one name; a directory is only made and left in it->child */
 void item_copy(struct worker *w, struct item *it)
 {
-	int err = source_stat(w, it);
 	bool dir;
+	int err;
 
+	if (shard_skips_early(w->ocp, it))
+		return;
+	err = source_stat(w, it);
 	if (err) {
 		item_error(w, it, err, MSG_STAT);
 		return;
@@ -323,13 +342,20 @@ void item_copy(struct worker *w, struct item *it)
 		walk_later(w, it);
 		return;
 	}
+	if (shard_skips(w->ocp, it)) {
+		cr_close(it->in);
+		it->in = NULL;
+		return;
+	}
 	if (dir && dir_refused(w, it))
 		return;
 	if (!dir && given_twice(w, it))
 		return;
 	switch (target_settle(w, it)) {
 	case TARGET_GO:
-		err = dir ? mkdir_enter(w, it) : item_make(w, it);
+		err = context_create(w, it);
+		if (!err)
+			err = dir ? mkdir_enter(w, it) : item_make(w, it);
 		if (err)
 			backup_undo(w, it);
 		if (!err && it->operand)

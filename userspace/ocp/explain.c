@@ -7,7 +7,8 @@
 #include <string.h>
 
 #include "quote.h"
-#include "size.h"
+#include "ranges.h"
+#include "userspace/size.h"
 
 const char *why_text(const struct copy_why *why)
 {
@@ -57,12 +58,13 @@ static void print_declined(FILE *out, const struct copy_result *res)
 	}
 }
 
-void explain_file(struct report *r, const char *src, const char *dst, const struct copy_result *res,
+void explain_file(struct report *r, const struct explained *what, const struct copy_result *res,
 		  int err)
 {
-	char *a = quote_name(src), *b = quote_name(dst), size[SIZE_TEXT];
+	char *a = quote_name(what->src), *b = quote_name(what->dst), size[SIZE_TEXT];
 
-	fprintf(r->lines, "%s -> %s: %s", a ? a : src, b ? b : dst, size_text(res->bytes, size));
+	fprintf(r->lines, "%s -> %s: %s", a ? a : what->src, b ? b : what->dst,
+		size_text(res->bytes, size));
 	if (res->bytes >= 1024)
 		fprintf(r->lines, " (%" PRIu64 " bytes)", res->bytes);
 	if (err)
@@ -72,6 +74,8 @@ void explain_file(struct report *r, const char *src, const char *dst, const stru
 	fputc('\n', r->lines);
 	print_done(r->lines, res);
 	print_declined(r->lines, res);
+	if (what->ranges)
+		ranges_print(r->lines, what->ranges);
 	free(a);
 	free(b);
 }

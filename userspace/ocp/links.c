@@ -24,8 +24,8 @@ struct entry {
 	struct node *node;
 	uint32_t major, minor;
 	uint32_t left; /* names of the inode not seen yet */
-	uint32_t waiters : 24, state : 8;
-	char name[]; /* once it is copied */
+	uint32_t waiters : 24, state : 7, summed : 1;
+	char name[]; /* once it is copied; behind it its sum, where it has one */
 };
 
 struct links {
@@ -131,12 +131,15 @@ static int add(struct links *links, struct entry **slot, const struct statx *stx
 }
 
 /* The copy is there: hand out its place, and forget it after the last name. */
-static int take(struct links *links, struct entry **slot, struct node **node, char **name)
+static int take(struct links *links, struct entry **slot, struct link_place *place)
 {
 	struct entry *e = *slot;
 
-	*node = node_get(e->node);
-	*name = strdup(e->name);
+	place->node = node_get(e->node);
+	place->name = strdup(e->name);
+	place->summed = e->summed;
+	if (e->summed)
+		memcpy(place->sum, e->name + strlen(e->name) + 1, sizeof(place->sum));
 	if (e->left)
 		e->left--;
 	if (links->forget && !e->left && !e->waiters) {
@@ -144,13 +147,13 @@ static int take(struct links *links, struct entry **slot, struct node **node, ch
 		links->n--;
 		entry_free(e);
 	}
-	if (*name)
+	if (place->name)
 		return 1;
-	node_put(*node);
+	node_put(place->node);
 	return -ENOMEM;
 }
 
-int links_claim(struct links *links, const struct statx *stx, struct node **node, char **name)
+int links_claim(struct links *links, const struct statx *stx, struct link_place *place)
 {
 	struct entry **slot, *e;
 	int ret = 0;
@@ -173,34 +176,38 @@ int links_claim(struct links *links, const struct statx *stx, struct node **node
 	if (e->state == FAILED) /* our turn to try */
 		e->state = COPYING;
 	else
-		ret = take(links, find(links, stx), node, name);
+		ret = take(links, find(links, stx), place);
 out:
 	pthread_mutex_unlock(&links->lock);
 	return ret;
 }
 
-/* A copied one gets room for its name. */
-static bool give_name(struct entry **slot, struct node *node, const char *name)
+/* A copied one gets room for its name, and for its sum. */
+static bool give_name(struct entry **slot, struct node *node, const char *name, const uint64_t *sum)
 {
-	size_t len = strlen(name) + 1;
-	struct entry *e = realloc(*slot, sizeof(*e) + len);
+	size_t len = strlen(name) + 1, more = sum ? 2 * sizeof(*sum) : 0;
+	struct entry *e = realloc(*slot, sizeof(*e) + len + more);
 
 	if (!e)
 		return false;
 	memcpy(e->name, name, len);
+	if (sum)
+		memcpy(e->name + len, sum, more);
+	e->summed = sum != NULL;
 	e->node = node_get(node);
 	*slot = e;
 	return true;
 }
 
-void links_done(struct links *links, const struct statx *stx, struct node *node, const char *name)
+void links_done(struct links *links, const struct statx *stx, struct node *node, const char *name,
+		const uint64_t *sum)
 {
 	struct entry **slot;
 
 	pthread_mutex_lock(&links->lock);
 	slot = find(links, stx);
 	if (*slot) { /* links_claim() put it there */
-		bool named = node && give_name(slot, node, name);
+		bool named = node && give_name(slot, node, name, sum);
 
 		(*slot)->state = named ? COPIED : FAILED;
 	}

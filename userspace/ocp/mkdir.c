@@ -123,22 +123,40 @@ static struct dir *guard_join(const struct item *it, const struct dir *d)
 	return it->guard;
 }
 
+static void made(struct worker *w, struct item *it, struct dir *d)
+{
+	d->made = true;
+	item_verbose(w, it);
+	report_made(w->ocp->report, MADE_DIRECTORY);
+}
+
+/* With --shard another run may have been there first. */
+static int make_shared(struct worker *w, struct item *it, struct dir *d, mode_t mode)
+{
+	int err = cr_mkdir(it->dir->dst, it->dname, mode);
+
+	if (!err)
+		made(w, it, d);
+	return err == -EEXIST ? 0 : err;
+}
+
 /* Make the directory, under a temporary name where enough files will profit by it. */
 static int make_new(struct worker *w, struct item *it, struct dir *d)
 {
 	mode_t mode = dir_mode(w->ocp, it->src.stx_mode);
 	int err;
 
+	if (w->ocp->o->shards) /* no temporary name: others work in it as well */
+		return make_shared(w, it, d, mode);
 	d->guard = guard_join(it, d);
-	if (!d->guard && d->harvest.n >= GUARD_LEAST)
+	/* What --resume finds must have its name. */
+	if (!d->guard && d->harvest.n >= GUARD_LEAST && !w->ocp->o->resume)
 		err = mkdir_guarded(w, it, d, mode);
 	else
 		err = cr_mkdir(it->dir->dst, it->dname, mode);
 	if (err)
 		return err;
-	d->made = true;
-	item_verbose(w, it);
-	report_made(w->ocp->report, MADE_DIRECTORY);
+	made(w, it, d);
 	return 0;
 }
 
@@ -193,6 +211,20 @@ static void unmake(struct item *it, struct dir *d)
 	d->node->temp = NULL;
 }
 
+/* With --shard a directory may have got its final mode from another run. */
+static void loosen(struct worker *w, struct item *it, struct dir *d)
+{
+	struct iattr attr = {.valid = ATTR_MODE, .mode = d->have.mode | 0700};
+	mode_t missing = 0700 & ~d->have.mode;
+
+	if (!w->ocp->o->shards || d->made || w->ocp->root || !missing)
+		return;
+	if (cr_setattr(it->dir->dst, it->dname, &attr))
+		return;
+	d->loosened = missing;
+	d->have.mode = attr.mode;
+}
+
 /* mkdir_target - make or open the destination directory of @it, which becomes @d's */
 int mkdir_target(struct worker *w, struct item *it, struct dir *d)
 {
@@ -213,7 +245,13 @@ int mkdir_target(struct worker *w, struct item *it, struct dir *d)
 		item_error(w, it, err, MSG_MKDIR);
 		return err;
 	}
+	if (!it->fresh && !it->parent) {
+		err = context_relabel(w, it, d->dst);
+		if (err)
+			return err;
+	}
 	d->have = attr_of(&stx);
+	loosen(w, it, d);
 	dir_inherits(w->ocp, d);
 	return 0;
 }
@@ -228,6 +266,7 @@ static struct dir *dir_make(struct worker *w, struct item *it)
 		item_error(w, it, ENOMEM, MSG_NO_MEMORY);
 		return NULL;
 	}
+	d->node->top = it->operand;
 	d->want = attr_of(&it->src);
 	d->dev = makedev(it->src.stx_dev_major, it->src.stx_dev_minor);
 	d->read = !w->ocp->o->one_file_system || it->operand || d->dev == it->dir->dev;
@@ -238,7 +277,7 @@ static struct dir *dir_make(struct worker *w, struct item *it)
 		harvest_read(w, d, &d->harvest);
 	if (item_dry(w, it, "make directory"))
 		d->made = it->fresh;
-	else if (mkdir_target(w, it, d))
+	else if (mkdir_target(w, it, d) || resume_tree(w, it, d))
 		goto fail;
 	if (err) {
 		item_error(w, it, err, MSG_ACCESS);
@@ -248,6 +287,7 @@ static struct dir *dir_make(struct worker *w, struct item *it)
 	}
 	return d;
 fail:
+	resume_tree_end(w, d);
 	harvest_drop(&d->harvest);
 	dir_free(d);
 	return NULL;
@@ -279,9 +319,9 @@ void mkdir_finish(struct worker *w, struct dir *d)
 			      .want = d->want,
 			      .have = d->have,
 			      .type = S_IFDIR,
-			      .made = d->made,
-			      .acl = d->acl,
-			      .extra = d->made ? 0700 & ~d->want.mode : 0};
+			      .made = d->made || d->loosened,
+			      .acl = d->acl || d->loosened,
+			      .extra = d->made ? 0700 & ~d->want.mode : d->loosened};
 
 	it.name = d->node->src_name;
 	it.dname = d->node->dst_name;
@@ -295,4 +335,5 @@ void mkdir_finish(struct worker *w, struct dir *d)
 	flags_read(w, &p);
 	attr_apply(w, &p);
 	flags_last(w, &p);
+	sync_dir(w, d);
 }

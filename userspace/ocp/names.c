@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "filter.h"
 #include "ocp.h"
 
 #define BATCH	   64
@@ -67,18 +68,57 @@ static int harvest_file(struct worker *w, struct dir *d, const struct dirent_vie
 	return 0;
 }
 
+/* Whether a name is, or leads to, a directory that is going to be entered. */
+static bool is_dir(struct worker *w, struct dir *d, const struct dirent_view *e)
+{
+	bool follow = w->ocp->o->deref == DEREF_ALWAYS;
+	struct statx stx;
+	struct file *file;
+	bool dir;
+
+	if (e->type != DT_UNKNOWN && !(e->type == DT_LNK && follow))
+		return e->type == DT_DIR;
+	if (!follow)
+		return !cr_getattr(d->src, e->name, &stx) && S_ISDIR(stx.stx_mode);
+	if (cr_openat(d->src, e->name, O_PATH | O_CLOEXEC, 0, &file))
+		return false;
+	dir = S_ISDIR(cr_file_id(file)->type);
+	cr_close(file);
+	return dir;
+}
+
+/* --exclude and --include; @path: of @d below its operand, NULL without any. */
+static bool is_wanted(struct worker *w, struct dir *d, const char *path,
+		      const struct dirent_view *e)
+{
+	const struct filter *f = w->ocp->o->filter;
+
+	return !path || filter_wants(f, path, e->name, filter_asks_kind(f) && is_dir(w, d, e));
+}
+
 /* Read a buffer; a name longer than the batch cannot come: NAME_MAX is 255. */
 static int dir_read(struct worker *w, struct dir *d, struct harvest *h)
 {
 	struct dirent_view e;
 	ssize_t n = cr_readdir(d->src, &d->buf);
+	char *path = NULL;
 	int err = 0;
 
 	if (n <= 0)
 		return (int)n;
-	for (; !err && dirbuf_next(&d->buf, &e); h->n++)
+	if (w->ocp->o->filter) {
+		path = path_below(d->node);
+		if (!path)
+			return -ENOMEM;
+	}
+	while (!err && dirbuf_next(&d->buf, &e)) {
+		if (!is_wanted(w, d, path, &e))
+			continue;
 		err = e.type == DT_DIR && w->ocp->o->recursive ? harvest_dir(w, d, e.name, h)
 							       : harvest_file(w, d, &e, h);
+		h->n++;
+	}
+	free(path);
 	return err ? err : 1;
 }
 

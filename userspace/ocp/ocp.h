@@ -7,20 +7,38 @@
 #define OCP_H
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
 
 #include "opts.h"
-#include "progress.h"
+#include "userspace/progress.h"
 #include "report.h"
 #include "vfs.h"
 
 struct links;
+struct manifest;
+struct node;
+struct journal;
 struct operands;
+struct partial;
 struct pool;
+struct sync_fs;
+struct verify;
+
+/*
+ * Several processes that copy one tree, each a shard of it (ocp-mpi): files larger than
+ * @split are left for all of them to copy together.
+ */
+struct team {
+	uint64_t split;
+	bool made; /* the tree is from such runs alone: JOURNAL_OURS for all */
+	void (*begun)(struct team *team, bool made); /* the tree's directory is there; or NULL */
+	/* A large one, whose partial file is there.  From any worker. */
+	void (*large)(struct team *team, const struct node *dir, const char *name,
+		      const char *dname);
+};
 
 /* One run of ocp. */
 struct ocp {
@@ -33,11 +51,19 @@ struct ocp {
 	struct pool *pool;
 	struct links *links;
 	struct operands *operands;
-	bool root; /* we may give files away */
+	struct manifest *manifest; /* NULL: none */
+	struct team *team;	   /* NULL: we are alone */
+	bool again;		   /* a second run of the same: the manifest goes on */
+	bool root;		   /* we may give files away */
 	mode_t umask;
 	unsigned workers;
-	volatile sig_atomic_t *signal; /* the signal that asked us to end, or 0 */
-	int *stop;		       /* the same for copy_req.stop */
+	int *stop; /* not 0: a signal or --stop-after-errors asks us to end */
+
+	pthread_mutex_t throttle_lock;
+	uint64_t throttle_paid;	 /* until when all that was moved is paid for, ns */
+	struct sync_fs *sync_fs; /* ocp->tree guards it */
+	bool sync_lost;
+	atomic_bool context_warned;
 
 	pthread_mutex_t tree; /* guards pending, users, parked of every dir */
 	atomic_uint open_dirs;
@@ -54,7 +80,11 @@ struct worker {
 	struct iattr made_got; /* and what it got */
 	struct node *link_dir; /* the directory last linked from, kept open */
 	struct file *link_file;
-	uint64_t rnd; /* state of temporary names */
+	struct copy_result last; /* of the file in hand, for --json=lines */
+	struct verify *verify;	 /* NULL: copies are not read back */
+	char *label;		 /* --preserve=context: of the name in hand, or NULL */
+	struct ranges *ranges;	 /* of the file in hand, for --explain, or NULL */
+	uint64_t rnd;		 /* state of temporary names */
 };
 
 #define XATTR_BUF ((size_t)128 << 10)
@@ -67,6 +97,7 @@ struct node {
 	struct node *up;
 	atomic_uint refs;
 	struct file *dst; /* of a root: the directory, held open; else NULL */
+	bool top;	  /* of an operand: what --exclude calls / */
 	bool root;	  /* its names are written as they are, no slash after them */
 	char *temp;	  /* the name it has while its first files are made; ocp->tree guards it */
 	const char *src_name, *dst_name; /* the same string but for roots */
@@ -103,14 +134,17 @@ struct dir {
 	struct file_id src_id, dst_id;
 	struct iattr want, have; /* attributes of the source, and those dst has got so far */
 	struct dirbuf buf;
-	struct harvest harvest; /* the first names, read before dst was made */
-	struct dir *guard;	/* NULL, this one, or one above: see mkdir.c */
-	atomic_uint guards;	/* of a guard: bundles until it gets its name, */
-	atomic_uint guarded;	/* and how many names they had in all */
-	uint32_t flags;		/* inode flags of dst: new files inherit some */
-	unsigned pending;	/* reading, queued entries, children: at 0 it is finished */
-	unsigned users;		/* threads that use src and dst now */
-	bool made;		/* dst was made by us: nothing stands in it */
+	struct harvest harvest;	 /* the first names, read before dst was made */
+	struct dir *guard;	 /* NULL, this one, or one above: see mkdir.c */
+	atomic_uint guards;	 /* of a guard: bundles until it gets its name, */
+	atomic_uint guarded;	 /* and how many names they had in all */
+	uint32_t flags;		 /* inode flags of dst: new files inherit some */
+	unsigned pending;	 /* reading, queued entries, children: at 0 it is finished */
+	unsigned users;		 /* threads that use src and dst now */
+	struct journal *journal; /* of an operand, with --resume */
+	bool trusted;		 /* files in it with the right size and time are whole */
+	mode_t loosened;	 /* mode bits that dst got for the time we work in it */
+	bool made;		 /* dst was made by us: nothing stands in it */
 	bool root;    /* no directory to copy: what the command line's names are relative to */
 	bool read;    /* its names are wanted */
 	bool listed;  /* all of them have been read */
@@ -124,22 +158,28 @@ struct dir {
 /* One name in hand. */
 struct item {
 	struct dir *dir;
-	const char *name;   /* below dir->src */
-	const char *dname;  /* below dir->dst */
-	unsigned char type; /* DT_* where readdir knew it */
-	bool operand;	    /* it stands on the command line */
-	bool parent;	    /* a directory above it that --parents makes */
-	bool alone;	    /* a task of its own: a directory may be entered */
-	bool clash;	    /* an earlier operand has the same destination */
-	bool fresh;	    /* nothing stands at dname */
-	struct dir *guard;  /* has a temporary name until this is done, or NULL */
-	bool through;	    /* a symbolic link stands there, and dst is what it points to */
-	bool dangling;	    /* it points to nothing */
-	bool no_backup;	    /* it is the backup */
-	char *backup;	    /* the name that stood at dname is this now; of malloc() */
-	bool linked;	    /* owner of an entry of the table of hard links */
-	struct file *in;    /* source, once open */
-	struct dir *child;  /* it was a directory: to be walked by the caller */
+	const char *name;	 /* below dir->src */
+	const char *dname;	 /* below dir->dst */
+	unsigned char type;	 /* DT_* where readdir knew it */
+	bool operand;		 /* it stands on the command line */
+	bool parent;		 /* a directory above it that --parents makes */
+	bool alone;		 /* a task of its own: a directory may be entered */
+	bool clash;		 /* an earlier operand has the same destination */
+	bool fresh;		 /* nothing stands at dname */
+	struct dir *guard;	 /* has a temporary name until this is done, or NULL */
+	bool through;		 /* a symbolic link stands there, and dst is what it points to */
+	bool dangling;		 /* it points to nothing */
+	bool named;		 /* the new file has its name from the start */
+	bool no_backup;		 /* it is the backup */
+	char *backup;		 /* the name that stood at dname is this now; of malloc() */
+	bool linked;		 /* owner of an entry of the table of hard links */
+	struct file *in;	 /* source, once open */
+	uint64_t sum[2];	 /* XXH3-128 of its copy, high half first, */
+	bool summed;		 /* where it was read back */
+	struct partial *partial; /* a large file with --resume */
+	bool whole;		 /* what stands there has its contents already */
+	bool reported;		 /* worker->last is its result */
+	struct dir *child;	 /* it was a directory: to be walked by the caller */
 	struct statx src;
 	struct statx dst; /* where not fresh */
 };
@@ -176,11 +216,22 @@ int node_open(struct ocp *ocp, struct node *node, struct file **filep);
 /* A path for people: of malloc(); "?" where there is no memory for it. */
 char *path_src(const struct node *node, const char *name);
 char *path_dst(const struct node *node, const char *name);
+/* Below its operand, with a slash at the end; NULL where there is no memory. */
+char *path_below(const struct node *node);
 
 /* entry.c: what becomes of one name */
 void item_copy(struct worker *w, struct item *it);
 bool item_follows(const struct ocp *ocp, const struct item *it);
 void item_error(struct worker *w, const struct item *it, int err, enum ocp_msg msg);
+
+/* device.c: block devices as targets */
+void device_error(struct worker *w, const struct item *it, int err);
+int device_sync(struct worker *w, const struct item *it, struct file *out);
+/* Whether it has bytes at offsets, and a size: what the core copies. */
+static inline bool has_ranges(mode_t mode)
+{
+	return S_ISREG(mode) || S_ISBLK(mode);
+}
 void item_verbose(struct worker *w, const struct item *it);
 /* With --dry-run: says what would be done, and true. */
 bool item_dry(struct worker *w, const struct item *it, const char *action);
@@ -197,6 +248,49 @@ char *backup_of_self(struct worker *w, const struct item *it);
 
 /* data.c: one regular file */
 int file_copy(struct worker *w, struct item *it);
+
+/*
+ * verify.c: the copy read back and compared.  verify_feed() hears the bytes of a
+ * source that cannot be read again, from verify_begin() on.
+ */
+#ifdef CONFIG_OCP_VERIFY
+int verify_new(struct worker *w);
+void verify_free(struct verify *v);
+void verify_begin(struct worker *w);
+void verify_feed(struct worker *w, const void *data, size_t len);
+int verify_copy(struct worker *w, struct item *it, struct file *out, uint64_t bytes);
+int manifest_open(struct ocp *ocp);
+void manifest_add(struct worker *w, const struct item *it);
+void manifest_close(struct ocp *ocp);
+#else
+static inline int verify_new(struct worker *w)
+{
+	return 0;
+}
+static inline void verify_free(struct verify *v)
+{
+}
+static inline void verify_begin(struct worker *w)
+{
+}
+static inline void verify_feed(struct worker *w, const void *data, size_t len)
+{
+}
+static inline int verify_copy(struct worker *w, struct item *it, struct file *out, uint64_t bytes)
+{
+	return 0;
+}
+static inline int manifest_open(struct ocp *ocp)
+{
+	return 0;
+}
+static inline void manifest_add(struct worker *w, const struct item *it)
+{
+}
+static inline void manifest_close(struct ocp *ocp)
+{
+}
+#endif
 
 /* make.c: everything that is no regular file and no directory */
 int make_symlink(struct worker *w, struct item *it);
@@ -248,19 +342,66 @@ void flags_before_data(struct worker *w, struct attr_pair *p);
 uint32_t flags_of(struct file *file);
 void flags_last(struct worker *w, struct attr_pair *p);
 
+/* context.c: SELinux */
+int context_create(struct worker *w, const struct item *it);
+int context_relabel(struct worker *w, const struct item *it, struct file *out);
+
 /* prealloc.c: reserved space */
 void prealloc_keep(struct worker *w, struct item *it, struct file *out,
 		   const struct copy_result *res);
+
+/* throttle.c: --bwlimit */
+void throttle_pay(struct ocp *ocp, uint64_t bytes);
+/* Clones cost nothing, so they are tried for all of @req; 1: the rest has to be moved. */
+int clone_first(const struct copy_req *req, struct copy_result *sum);
+int throttle_copy(struct ocp *ocp, uint64_t size, const struct copy_req *req,
+		  struct copy_result *sum);
+
+/* shard.c: --shard */
+bool shard_skips_early(const struct ocp *ocp, const struct item *it);
+bool shard_skips(const struct ocp *ocp, const struct item *it);
+
+/* resume.c: --resume */
+void partial_name(const char *name, char out[TEMP_MAX]);
+bool resume_whole(struct worker *w, const struct item *it);
+bool resume_has_tree(const struct ocp *ocp, struct file *dir, const char *dname);
+int resume_tree(struct worker *w, struct item *it, struct dir *d);
+void resume_tree_end(struct worker *w, struct dir *d);
+bool resume_is_large(const struct ocp *ocp, const struct item *it);
+int partial_open(struct worker *w, struct item *it, mode_t mode, char temp[TEMP_MAX],
+		 struct file **out);
+int partial_copy(struct worker *w, struct item *it, const struct copy_req *req,
+		 struct copy_result *sum);
+uint64_t partial_done(const struct item *it);
+int partial_note(struct item *it, struct file *out, uint64_t done);
+bool partial_is_for_all(const struct ocp *ocp, const struct item *it);
+int partial_leave(struct worker *w, struct item *it);
+void resume_tree_forget(const struct ocp *ocp, struct file *dir, const char *dname);
+void partial_end(struct item *it, const char *temp, int err);
+
+/* sync.c: --sync */
+void sync_note(struct ocp *ocp, struct file *dir);
+void sync_all(struct ocp *ocp);
+int sync_file(struct worker *w, const struct item *it, struct file *out);
+void sync_dir(struct worker *w, const struct dir *d);
 
 /* links.c: hard links of the source */
 struct links *links_new(bool forget);
 void links_free(struct links *links);
 /*
- * The first to come gets 0 and must call links_done(); everyone after it waits
- * for that and gets 1 and where the copy is, with a reference on @node.
+ * The first to come gets 0 and must call links_done(), with a @node of NULL where it
+ * failed and @sum where there is one; everyone after it waits for that and gets 1 and
+ * where the copy is, with a reference on the node and a name of malloc().
  */
-int links_claim(struct links *links, const struct statx *stx, struct node **node, char **name);
-void links_done(struct links *links, const struct statx *stx, struct node *node, const char *name);
+struct link_place {
+	struct node *node;
+	char *name;
+	uint64_t sum[2]; /* of its bytes, */
+	bool summed;	 /* where they were read back */
+};
+int links_claim(struct links *links, const struct statx *stx, struct link_place *place);
+void links_done(struct links *links, const struct statx *stx, struct node *node, const char *name,
+		const uint64_t *sum);
 
 /* operand.c: what the command line has made so far */
 struct operands *operands_new(void);
@@ -289,10 +430,15 @@ void pool_push(struct worker *w, struct task *task);
 void pool_drain(struct pool *pool, struct worker *w);
 void pool_free(struct pool *pool);
 
-/* main.c */
+/* run.c */
+int *ocp_signals(void);
+int ocp_signal(void);
+void ocp_block_usr1(void);
+int ocp_set_ioprio(const struct ocp_opts *o);
+void ocp_run(struct ocp *ocp);
 static inline bool ocp_stopped(const struct ocp *ocp)
 {
-	return *ocp->signal != 0;
+	return __atomic_load_n(ocp->stop, __ATOMIC_RELAXED);
 }
 
 #endif

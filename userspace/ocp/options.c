@@ -14,6 +14,14 @@
 #include <unistd.h>
 
 #include "copy_range.h"
+#include "filter.h"
+#include "labels.h"
+
+#ifdef CONFIG_OCP_VERIFY
+#define CAN_VERIFY true
+#else
+#define CAN_VERIFY false
+#endif
 
 #define JOBS_MAX   256u
 #define SUFFIX_MAX 200
@@ -36,6 +44,8 @@ static const struct word backup_words[] = {
 	{"none", BACKUP_NONE},	       {"off", BACKUP_NONE},	      {"simple", BACKUP_SIMPLE},
 	{"never", BACKUP_SIMPLE},      {"existing", BACKUP_EXISTING}, {"nil", BACKUP_EXISTING},
 	{"numbered", BACKUP_NUMBERED}, {"t", BACKUP_NUMBERED},	      {NULL, 0}};
+static const struct word sync_words[] = {
+	{"none", SYNC_NONE}, {"file", SYNC_FILE}, {"all", SYNC_ALL}, {NULL, 0}};
 static const struct word recompress_words[] = {{"keep", 0}, {"auto", 1}, {NULL, 0}};
 
 /* Bit numbers of PRESERVE_*, and one more that stands for all of them. */
@@ -75,13 +85,6 @@ static int set_word(struct parse *p, const struct option_row *row, const char *a
 		return misuse(NULL);
 	*(int *)((char *)p + row->at) = value;
 	return -1;
-}
-
-static int set_refused(struct parse *p, const struct option_row *row, const char *arg)
-{
-	fprintf(stderr, "%s: option --%s is not supported yet\n", program_invocation_short_name,
-		row->name);
-	return EXIT_FAILURE;
 }
 
 static int set_backup(struct parse *p, const struct option_row *row, const char *arg)
@@ -226,7 +229,54 @@ static int set_offload(struct parse *p, const struct option_row *row, const char
 static int set_json(struct parse *p, const struct option_row *row, const char *arg)
 {
 	p->o.json = true;
+	p->o.json_lines = arg && !strncmp(arg, "lines", 5) && (!arg[5] || arg[5] == ':');
+	if (p->o.json_lines)
+		arg = arg[5] ? arg + 6 : NULL;
 	p->o.json_file = arg;
+	return -1;
+}
+
+static int set_filter(struct parse *p, const struct option_row *row, const char *arg)
+{
+	int err = filter_add(&p->o.filter, row->value, arg);
+
+	if (err == -EINVAL)
+		return fatal("a pattern of --exclude and --include must not be empty");
+	return err ? fatal("memory exhausted") : -1;
+}
+
+static int set_shard(struct parse *p, const struct option_row *row, const char *arg)
+{
+	return shard_match(arg, &p->o.shard, &p->o.shards) ? misuse(NULL) : -1;
+}
+
+static int set_stop_after(struct parse *p, const struct option_row *row, const char *arg)
+{
+	return number_match("number of errors", arg, UINT32_MAX, &p->o.stop_after) ? misuse(NULL)
+										   : -1;
+}
+
+static int set_bwlimit(struct parse *p, const struct option_row *row, const char *arg)
+{
+	return rate_match("bandwidth", arg, &p->o.bwlimit) ? misuse(NULL) : -1;
+}
+
+static int set_ioprio(struct parse *p, const struct option_row *row, const char *arg)
+{
+	return ioprio_match("--ioprio", arg, &p->o.ioprio) ? misuse(NULL) : -1;
+}
+
+static int set_verify(struct parse *p, const struct option_row *row, const char *arg)
+{
+	if (!CAN_VERIFY)
+		return fatal("this build cannot --verify");
+	p->o.verify = true;
+	return -1;
+}
+
+static int set_text(struct parse *p, const struct option_row *row, const char *arg)
+{
+	*(const char **)((char *)p + row->at) = arg;
 	return -1;
 }
 
@@ -235,18 +285,76 @@ static int set_jobs(struct parse *p, const struct option_row *row, const char *a
 	return number_match("number of jobs", arg, JOBS_MAX, &p->o.jobs) ? misuse(NULL) : -1;
 }
 
-bool selinux_enabled(void)
+static int labels_error(int err, const char *text)
 {
-	return !access("/sys/fs/selinux/enforce", F_OK);
+	fprintf(stderr, "%s: %s: %s\n", program_invocation_short_name, text,
+		err == -EOPNOTSUPP ? "this build knows nothing of SELinux" : strerror(-err));
+	return EXIT_FAILURE;
+}
+
+/* SELinux, where it is in use: in p->o.labels, else NULL. */
+static int need_labels(struct parse *p)
+{
+	return p->o.labels ? 0 : labels_open(&p->o.labels);
 }
 
 /* As cp does, -Z is nothing and a context a warning on a kernel without SELinux. */
 static int set_context(struct parse *p, const struct option_row *row, const char *arg)
 {
-	if (selinux_enabled())
-		return set_refused(p, row, arg);
-	if (arg)
-		fatal("warning: ignoring --context; it requires an SELinux-enabled kernel");
+	int err = need_labels(p);
+
+	if (err)
+		return labels_error(err, "cannot set a security context");
+	if (!p->o.labels) {
+		if (arg)
+			fatal("warning: ignoring --context; it requires an SELinux-enabled kernel");
+		return -1;
+	}
+	if (arg) {
+		p->context = arg;
+		return -1;
+	}
+	err = labels_use_policy(p->o.labels);
+	if (err)
+		labels_error(err, "warning: ignoring --context");
+	else
+		p->o.policy_context = true;
+	return -1;
+}
+
+static int context_refused(const char *context, int err)
+{
+	fprintf(stderr, "%s: failed to set default file creation context to ",
+		program_invocation_short_name);
+	put_quoted(context);
+	fprintf(stderr, ": %s\n", strerror(-err));
+	return EXIT_FAILURE;
+}
+
+/* What -a keeps of contexts gives way to one that is set. */
+int settle_context(struct parse *p)
+{
+	struct ocp_opts *o = &p->o;
+	bool strict = o->preserve_strict & PRESERVE_CONTEXT;
+	bool sets = o->policy_context || p->context;
+	int err;
+
+	if (sets && strict)
+		return fatal("cannot set target context and preserve it");
+	if (sets)
+		o->preserve &= ~PRESERVE_CONTEXT;
+	err = need_labels(p);
+	if (err && strict)
+		return labels_error(err, "cannot preserve security context");
+	if (strict && !o->labels)
+		return fatal("cannot preserve security context without an SELinux-enabled kernel");
+	if (!o->labels)
+		o->preserve &= ~PRESERVE_CONTEXT;
+	err = p->context ? labels_use(o->labels, p->context) : 0;
+	if (err)
+		return context_refused(p->context, err);
+	o->one_context = p->context;
+	o->contexts = sets || (o->preserve & PRESERVE_CONTEXT);
 	return -1;
 }
 
@@ -270,12 +378,12 @@ static int set_version(struct parse *p, const struct option_row *row, const char
 
 const struct option_row option_rows[] = {
 	{.text = "What is copied"},
-	{'a', NO, "archive", set_archive, .usage = "-a, --archive",
-	 .text = "same as -dR --preserve=all"},
+	{'a', NO, "archive", set_archive, .usage = "-a, --archive; -d",
+	 .text = "as -dR --preserve=all; as -P --preserve=links"},
 	{'R', NO, "recursive", set_true, AT(o.recursive), .usage = "-r, -R, --recursive",
 	 .text = "copy directories and what is below them"},
 	{'r', NO, NULL, set_true, AT(o.recursive)},
-	{'d', NO, NULL, set_d, .usage = "-d", .text = "same as -P --preserve=links"},
+	{'d', NO, NULL, .set = set_d},
 	{'H', NO, NULL, set_value, AT(deref), .value = DEREF_COMMAND_LINE, .usage = "-H, -L, -P",
 	 .text = "symbolic links: follow SOURCE's own; all; none"},
 	{'L', NO, "dereference", set_value, AT(deref), .value = DEREF_ALWAYS},
@@ -289,6 +397,14 @@ const struct option_row option_rows[] = {
 	 .text = "with -R, read special files, do not make them"},
 	{'x', NO, "one-file-system", set_true, AT(o.one_file_system),
 	 .usage = "-x, --one-file-system", .text = "do not enter other file systems"},
+	{0, REQUIRED, "exclude", set_filter, .value = false,
+	 .usage = "    --exclude, --include=PAT",
+	 .text = "leave out, or not; the first to fit decides", .own = true},
+	{0, REQUIRED, "include", set_filter, .value = true, .own = true},
+	{0, REQUIRED, "files0-from", set_text, AT(o.files0_from),
+	 .usage = "    --files0-from, --shard=I/N",
+	 .text = "SOURCEs out of a file; the Ith of N runs", .own = true},
+	{0, REQUIRED, "shard", set_shard, .own = true},
 	{.text = "Where to, and what stands there"},
 	{'t', REQUIRED, "target-directory", set_target, .usage = "-t, --target-directory=DIR",
 	 .text = "copy all SOURCEs into DIR"},
@@ -306,10 +422,12 @@ const struct option_row option_rows[] = {
 	{'n', NO, "no-clobber", .set = set_no_clobber},
 	{'u', OPTIONAL, "update", set_word, AT(o.update), UPDATE_OLDER, update_words,
 	 "-u, --update[=WHICH]", "replace all, none, none-fail, older (-u)"},
-	{'f', NO, "force", set_true, AT(o.force), .usage = "-f, --force",
-	 .text = "remove a file that cannot be opened, try again"},
-	{0, NO, "remove-destination", set_true, AT(o.remove_dest),
-	 .usage = "    --remove-destination", .text = "remove each existing file first"},
+	{'f', NO, "force", set_true, AT(o.force), .usage = "-f, --remove-destination",
+	 .text = "remove a file that cannot be opened; each first"},
+	{0, NO, "remove-destination", set_true, AT(o.remove_dest)},
+	{0, NO, "resume", set_true, AT(o.resume), .usage = "    --resume, --checksum",
+	 .text = "go on with an interrupted copy; compare bytes", .own = true},
+	{0, NO, "checksum", set_true, AT(o.checksum), .own = true},
 	{0, NO, "atomic", set_true, AT(o.atomic), .usage = "    --atomic",
 	 .text = "write under a temporary name, then rename", .own = true},
 	{'b', OPTIONAL, "backup", set_backup, .usage = "-b, --backup[=CONTROL]",
@@ -322,7 +440,7 @@ const struct option_row option_rows[] = {
 	{0, REQUIRED, "no-preserve", set_no_preserve, .usage = "    --no-preserve=LIST",
 	 .text = "do not keep these, or all"},
 	{'Z', OPTIONAL, "context", set_context, .usage = "-Z, --context[=CTX]",
-	 .text = "ignored on a kernel without SELinux"},
+	 .text = "SELinux: policy's type for the path, or CTX"},
 	{.text = "How the data go"},
 	{0, OPTIONAL, "reflink", set_word, AT(o.reflink), WHEN_ALWAYS, reflink_words,
 	 "    --reflink[=WHEN]", "share blocks: auto, always (or fail), never"},
@@ -332,19 +450,29 @@ const struct option_row option_rows[] = {
 	 .text = "auto, always (or fail), never, or strategies", .own = true},
 	{0, REQUIRED, "recompress", set_word, AT(recompress), 0, recompress_words,
 	 "    --recompress=WHEN", "keep: compressed as stored; auto: if worse, anew", .own = true},
+	{0, NO, "verify", set_verify, .usage = "    --verify, --manifest=FILE",
+	 .text = "read copies back, compare; list for xxhsum -c", .own = true},
+	{0, REQUIRED, "manifest", set_text, AT(o.manifest), .own = true},
+	{0, REQUIRED, "sync", set_word, AT(o.sync), SYNC_NONE, sync_words, "    --sync=WHAT",
+	 "make durable: none, each file, all at the end", .own = true},
+	{0, REQUIRED, "bwlimit", set_bwlimit, .usage = "    --bwlimit=RATE, --ioprio=CLASS[:N]",
+	 .text = "K, M, G a second; idle, best-effort", .own = true},
+	{0, REQUIRED, "ioprio", set_ioprio, .own = true},
 	{'j', REQUIRED, "jobs", set_jobs, .usage = "-j, --jobs=N", .text = "N workers",
 	 .own = true},
 	{.text = "What is said"},
-	{'v', NO, "verbose", set_true, AT(o.verbose), .usage = "-v, --verbose",
-	 .text = "name each file"},
-	{0, NO, "debug", set_debug, .usage = "    --debug",
-	 .text = "-v, and cp's line about offload and reflink"},
+	{'v', NO, "verbose", set_true, AT(o.verbose), .usage = "-v, --verbose, --debug",
+	 .text = "name each file; and cp's line about offload"},
+	{0, NO, "debug", .set = set_debug},
 	{0, NO, "explain", set_true, AT(o.explain), .usage = "    --explain",
 	 .text = "each file's strategies, and why no better one", .own = true},
-	{0, OPTIONAL, "json", set_json, .usage = "    --json[=FILE]",
-	 .text = "a summary in JSON at the end", .own = true},
+	{0, OPTIONAL, "json", set_json, .usage = "    --json[=FILE], --json=lines",
+	 .text = "a summary in JSON; each file and error too", .own = true},
 	{0, OPTIONAL, "progress", set_word, AT(o.progress), WHEN_ALWAYS, progress_words,
 	 "    --progress[=WHEN]", "bar: auto (terminal, after 2 s), always, never", .own = true},
+	{0, NO, "summary", set_true, AT(o.summary), .usage = "    --summary, --stop-after-errors=N",
+	 .text = "figures and reasons at the end; an end", .own = true},
+	{0, REQUIRED, "stop-after-errors", set_stop_after, .own = true},
 	{0, NO, "dry-run", set_true, AT(o.dry_run), .usage = "    --dry-run",
 	 .text = "say what would be done", .own = true},
 	{0, NO, "probe", set_true, AT(o.probe), .usage = "    --probe A B",

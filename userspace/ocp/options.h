@@ -17,6 +17,7 @@ struct parse {
 	bool no_clobber, strip_slashes, copy_contents;
 	bool backup; /* -b or -S was given */
 	const char *backup_control, *backup_suffix;
+	const char *context; /* --context=CTX, with SELinux */
 };
 
 struct option_row {
@@ -40,7 +41,11 @@ int misuse(const char *text); /* and "Try 'ocp --help'"; NULL: only that */
 int fatal(const char *text);
 int print_help(void);
 
-bool selinux_enabled(void);
-int settle_backup(struct parse *p); /* returns as option_row.set */
+/* files0.c: o->sources from o->files0_from; -1, or an exit status after a message. */
+int files0_read(struct ocp_opts *o);
+void files0_free(struct ocp_opts *o);
+
+int settle_context(struct parse *p); /* returns as option_row.set */
+int settle_backup(struct parse *p);  /* returns as option_row.set */
 
 #endif

@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include "copy_range.h"
+#include "filter.h"
+#include "labels.h"
 #include "options.h"
 #include "quote.h"
 
@@ -55,7 +57,7 @@ int print_help(void)
 }
 
 /* What getopt_long() wants, made from the table. */
-#define ROWS_MAX  64
+#define ROWS_MAX  128
 #define LONG_ONLY 0x100 /* row n without a letter is LONG_ONLY + n to getopt */
 struct getopt_tables {
 	char letters[1 + 3 * ROWS_MAX];
@@ -198,14 +200,20 @@ static int settle(struct parse *p)
 		o->deref = (enum ocp_deref)p->deref;
 	else
 		o->deref = o->recursive && !o->hard_link ? DEREF_NEVER : DEREF_ALWAYS;
+	if (o->manifest && !o->verify)
+		return misuse("--manifest needs --verify");
+	if (o->checksum && !o->resume)
+		return misuse("--checksum needs --resume");
+	if (o->resume && !o->checksum && !(o->preserve & PRESERVE_TIMES))
+		return misuse("--resume needs times to be kept (-a, -p), or --checksum");
+	if (o->resume && o->backup)
+		return misuse("options --resume and --backup are mutually exclusive");
+	o->atomic |= o->resume; /* so that no file is half old and half new */
 	o->copy_contents = !o->recursive || p->copy_contents;
-	/* A link cannot be opened for writing: with -f what is in its way goes first. */
-	if (o->force && (o->hard_link || o->symbolic_link))
-		o->remove_dest = true;
-	if ((o->preserve_strict & PRESERVE_CONTEXT) && !selinux_enabled())
-		return fatal("cannot preserve security context without an SELinux-enabled kernel");
-	if (!selinux_enabled())
-		o->preserve &= ~PRESERVE_CONTEXT;
+	o->through_dangling = getenv("POSIXLY_CORRECT") && !o->atomic;
+	status = settle_context(p);
+	if (status >= 0)
+		return status;
 	o->preserve_strict &= PRESERVE_XATTR | PRESERVE_CONTEXT;
 	o->preserve_strict |= o->preserve & PRESERVE_BASIC;
 	return -1;
@@ -228,11 +236,34 @@ static void strip_slashes(char *name)
 		name[--len] = '\0';
 }
 
+/* --files0-from: all go into a directory, so that one name is treated as many are. */
+static int operands_listed(struct parse *p, unsigned n, char **args)
+{
+	struct ocp_opts *o = &p->o;
+	int status;
+
+	if (o->no_target_dir || o->probe)
+		return misuse("--files0-from needs a directory to copy into");
+	if (n > !o->target)
+		return complain_operand("file operands cannot be combined with --files0-from:",
+					args[0]);
+	if (!o->target && !n)
+		return misuse("missing destination directory");
+	if (!o->target)
+		o->target = args[0];
+	status = files0_read(o);
+	for (unsigned i = 0; status < 0 && p->strip_slashes && i < o->nsources; i++)
+		strip_slashes(o->sources[i]);
+	return status;
+}
+
 static int operands(struct parse *p, unsigned n, char **args)
 {
 	struct ocp_opts *o = &p->o;
 	unsigned i;
 
+	if (o->files0_from)
+		return operands_listed(p, n, args);
 	if (!n)
 		return misuse("missing file operand");
 	if (n == 1 && !o->target)
@@ -252,7 +283,7 @@ static int operands(struct parse *p, unsigned n, char **args)
 
 int opts_parse(struct ocp_opts *o, int argc, char **argv)
 {
-	struct parse p = {.deref = -1};
+	struct parse p = {.deref = -1, .o.ioprio = -1};
 	char *name = argc ? argv[0] : NULL;
 	int status;
 
@@ -270,6 +301,15 @@ int opts_parse(struct ocp_opts *o, int argc, char **argv)
 	return status;
 }
 
+void opts_free(struct ocp_opts *o)
+{
+	files0_free(o);
+	filter_free(o->filter);
+	o->filter = NULL;
+	labels_free(o->labels);
+	o->labels = NULL;
+}
+
 /*
  * Trees of small files are bound by system calls, big files by the storage, so
  * a few more than processors pay off while memory stays small.
@@ -281,12 +321,12 @@ unsigned opts_processors(void)
 	return n < 1 ? 1 : (unsigned)n;
 }
 
-/* Twice as many as processors, because some wait for storage (see pool_grow()). */
+/* More than processors, because some wait for storage; see pool_grow(). */
 unsigned opts_jobs(const struct ocp_opts *o)
 {
 	unsigned n = opts_processors();
 
 	if (o->jobs)
 		return o->jobs;
-	return n > 4 ? JOBS_MOST : n * 2;
+	return n > JOBS_MOST ? n : JOBS_MOST;
 }

@@ -4,6 +4,9 @@
 #define OCP_OPTS_H
 
 #include <stdbool.h>
+#include <stdint.h>
+
+#include "userspace/progress.h"
 
 /* When a symbolic link of the source is followed. */
 enum ocp_deref {
@@ -20,15 +23,13 @@ enum ocp_update {
 	UPDATE_NONE_FAIL, /* "not replacing 'x'", exit 1 */
 };
 
-enum ocp_when { WHEN_AUTO, WHEN_ALWAYS, WHEN_NEVER };
-
 /* Bits of preserve and preserve_strict. */
 #define PRESERVE_MODE	   0x01u
 #define PRESERVE_OWNERSHIP 0x02u
 #define PRESERVE_TIMES	   0x04u
 #define PRESERVE_LINKS	   0x08u
 #define PRESERVE_XATTR	   0x10u
-#define PRESERVE_CONTEXT   0x20u /* security.selinux: an xattr like any other here */
+#define PRESERVE_CONTEXT   0x20u /* of SELinux, where it is in use */
 #define PRESERVE_SHARING   0x40u /* extents shared in the source stay shared */
 #define PRESERVE_FLAGS	   0x80u /* chattr(1) attributes; only with all or -a */
 #define PRESERVE_ALL	   0xffu
@@ -37,13 +38,21 @@ enum ocp_when { WHEN_AUTO, WHEN_ALWAYS, WHEN_NEVER };
 /* -b: the name that a file gets which stands in the way */
 enum ocp_backup { BACKUP_NONE, BACKUP_SIMPLE, BACKUP_EXISTING, BACKUP_NUMBERED };
 
+/* --sync: what is on the storage when it is done */
+enum ocp_sync { SYNC_NONE, SYNC_FILE, SYNC_ALL };
+
+struct filter;
+struct labels;
+
 struct ocp_opts {
 	/* Operands.  With -t the directory is target and dest is NULL. */
 	char **sources; /* trailing slashes are gone where --strip-trailing-slashes asks for it */
 	unsigned nsources;
-	const char *dest;   /* last operand, or NULL with -t */
-	const char *target; /* -t DIRECTORY, or NULL */
-	bool no_target_dir; /* -T */
+	const char *files0_from; /* --files0-from=FILE: where they were read from, or NULL */
+	char *files0;		 /* their text then */
+	const char *dest;	 /* last operand, or NULL with -t */
+	const char *target;	 /* -t DIRECTORY, or NULL */
+	bool no_target_dir;	 /* -T */
 
 	/* What is copied. */
 	bool recursive;	      /* -r -R -a */
@@ -56,34 +65,51 @@ struct ocp_opts {
 			     */
 	bool keep_dir_symlink; /* --keep-directory-symlink */
 	enum ocp_deref deref;
+	unsigned shard, shards; /* --shard=I/N; 0: all */
+	struct filter *filter;	/* --exclude, --include; NULL: none */
 
 	/* An existing destination. */
 	enum ocp_update update;
-	bool interactive; /* -i: ask before one is replaced, after update has been settled */
-	bool force;	  /* -f: one that cannot be opened is removed, then tried again */
-	bool remove_dest; /* --remove-destination: removed before it is opened */
+	bool interactive;      /* -i: ask before one is replaced, after update has been settled */
+	bool force;	       /* -f: one that cannot be opened is removed, then tried again */
+	bool through_dangling; /* POSIXLY_CORRECT: a file is made where a link to nothing points */
+	bool remove_dest;      /* --remove-destination: removed before it is opened */
 	enum ocp_backup backup;
 	const char *backup_suffix;
-	bool atomic; /* --atomic: written under a temporary name and renamed, always */
+	bool resume;   /* --resume */
+	bool checksum; /* --checksum, with it */
+	bool atomic;   /* --atomic: written under a temporary name and renamed, always */
 
 	/* Attributes. */
 	unsigned preserve;	  /* PRESERVE_*: what to keep */
 	unsigned preserve_strict; /* of these, what was asked for by name: failure is an error */
 	bool reduce_diagnostics;  /* -a: failing to keep what is not strict is not told */
+	struct labels *labels;	  /* SELinux, where it is in use; else NULL */
+	bool contexts;		  /* of it are kept or set: by these two, or PRESERVE_CONTEXT */
+	bool one_context;	  /* --context=CTX */
+	bool policy_context;	  /* -Z */
 	bool no_mode;		  /* --no-preserve=mode: as a new file, 0666 or 0777 less umask */
 
 	/* Data. */
 	unsigned copy_flags; /* COPY_RANGE_* of --offload, --reflink, --sparse, --recompress */
-	enum ocp_when reflink, sparse; /* as given, for messages; copy_flags says what to do */
-	unsigned jobs;		       /* -j; 0: chosen by the machine */
+	enum when reflink, sparse; /* as given, for messages; copy_flags says what to do */
+	bool verify;		   /* --verify: each copy is read back */
+	const char *manifest;	   /* --manifest=FILE, or NULL */
+	enum ocp_sync sync;
+	uint64_t bwlimit;    /* bytes a second, 0: no limit */
+	int ioprio;	     /* of ioprio_set(2), -1: as it is */
+	unsigned stop_after; /* errors, 0: never */
+	unsigned jobs;	     /* -j; 0: chosen by the machine */
 
 	/* Talk. */
 	bool verbose;	       /* -v, --debug */
 	bool debug;	       /* --debug: cp's line about offload, reflink, sparse detection */
 	bool explain;	       /* --explain */
 	bool json;	       /* --json */
+	bool json_lines;       /* --json=lines: an object a line, as it happens */
 	const char *json_file; /* NULL: standard output */
-	enum ocp_when progress;
+	enum when progress;
+	bool summary; /* --summary */
 	bool dry_run;
 
 	/* --probe A B: then sources[0] is A and dest is B. */
@@ -100,6 +126,9 @@ struct ocp_opts {
  * Return: -1 to go on, otherwise the exit status to end with.
  */
 int opts_parse(struct ocp_opts *o, int argc, char **argv);
+
+/** opts_free - what opts_parse() made */
+void opts_free(struct ocp_opts *o);
 
 /** opts_try_help - "Try 'ocp --help' ..." on standard error, after a message about bad use */
 void opts_try_help(void);

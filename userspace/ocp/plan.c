@@ -16,6 +16,10 @@
 struct plan {
 	struct worker *w;
 	struct ocp *ocp;
+	char *dest;			      /* the last operand, without the options of a URL */
+	const char *dest_opts;		      /* and these */
+	const char *source_url, *source_opts; /* of the operand in hand */
+	const char *root_opts;		      /* of that with which the root was opened */
 	const char *target; /* directory into which all goes, or NULL: dest is the name itself */
 	struct dir *root;   /* of the last operand: the next one often has the same */
 	bool ordered;
@@ -27,17 +31,40 @@ struct operand_task {
 	char name[];
 };
 
-/* Length of the directory part, its last slash (or the colon of a scheme) included. */
+/* What of a name is no path: "mem:", "nfs://host/", "iscsi://host/". */
+static size_t scheme_len(const char *path)
+{
+	size_t n;
+
+	if (!strncmp(path, "mem:", 4))
+		return 4;
+	if (!strncmp(path, "nfs://", 6))
+		n = 6;
+	else if (!strncmp(path, "iscsi://", 8))
+		n = 8;
+	else
+		return 0;
+	path += n;
+	return n + strcspn(path, "/") + (strchr(path, '/') != NULL);
+}
+
+/* Where the options of a URL begin, "?uid=0&gid=0": they are the server's, not the last name's. */
+static const char *url_opts(const char *path)
+{
+	const char *end = path + strlen(path), *at = strrchr(path, '?');
+
+	return scheme_len(path) > 6 && at && strchr(at, '=') ? at : end;
+}
+
+/* Length of the directory part, its last slash (or the scheme) included. */
 static size_t dir_len(const char *path)
 {
-	const char *end = path + strlen(path), *colon = strchr(path, ':');
+	const char *end = path + strlen(path), *least = path + scheme_len(path);
 
-	while (end > path && end[-1] == '/')
+	while (end > least && end[-1] == '/')
 		end--;
-	while (end > path && end[-1] != '/')
+	while (end > least && end[-1] != '/')
 		end--;
-	if (end == path && colon && !strncmp(path, "mem:", 4))
-		end = colon + 1;
 	return (size_t)(end - path);
 }
 
@@ -52,24 +79,34 @@ static char *dup_n(const char *s, size_t n)
 	return copy;
 }
 
-static int open_dir(struct ocp *ocp, const char *path, struct file **filep)
+static int open_as(struct ocp *ocp, const char *path, const char *opts, int flags,
+		   struct file **filep)
 {
-	return cr_open(ocp->ns, *path ? path : ".", O_PATH | O_DIRECTORY | O_CLOEXEC, 0, filep);
+	char *name;
+	int err;
+
+	flags |= O_DIRECTORY | O_CLOEXEC;
+	if (!*opts)
+		return cr_open(ocp->ns, *path ? path : ".", flags, 0, filep);
+	if (asprintf(&name, "%s%s", path, opts) < 0)
+		return -ENOMEM;
+	err = cr_open(ocp->ns, name, flags, 0, filep);
+	free(name);
+	return err;
 }
 
-static int open_target(struct ocp *ocp, const char *path, struct file **filep)
+static int open_target(struct ocp *ocp, const char *path, const char *opts, struct file **filep)
 {
-	int err =
-		cr_open(ocp->ns, *path ? path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0, filep);
+	int err = open_as(ocp, path, opts, O_RDONLY, filep);
 
-	return err == -EACCES ? open_dir(ocp, path, filep) : err;
+	return err == -EACCES ? open_as(ocp, path, opts, O_PATH, filep) : err;
 }
 
 /* A pair of open directories that names of the command line are relative to. */
 static struct dir *root_new(struct plan *p, const char *src, const char *dst, int *errp)
 {
 	struct dir *d = dir_new(NULL, src, dst);
-	int err = d ? open_dir(p->ocp, src, &d->src) : -ENOMEM;
+	int err = d ? open_as(p->ocp, src, p->source_opts, O_PATH, &d->src) : -ENOMEM;
 
 	*errp = 0;
 	if (err) {
@@ -77,11 +114,12 @@ static struct dir *root_new(struct plan *p, const char *src, const char *dst, in
 			     NULL);
 		goto fail;
 	}
-	*errp = open_target(p->ocp, dst, &d->node->dst);
+	*errp = open_target(p->ocp, dst, p->dest_opts, &d->node->dst);
 	if (*errp)
 		goto fail;
 	d->dst = d->node->dst;
 	d->src_id = *cr_file_id(d->src);
+	sync_note(p->ocp, d->dst);
 	if (!p->ocp->o->jobs)
 		pool_few(p->ocp->pool, cr_file_narrow(d->dst) ? 1 : opts_processors());
 	dir_inherits(p->ocp, d);
@@ -139,13 +177,15 @@ static struct dir *root_for(struct plan *p, const char *source, const char *dest
 	} else if (dest) {
 		dst = dup_n(dest, dir_len(dest));
 	}
-	if (src && dst && p->root && !strcmp(src, p->root->node->src_name))
+	if (src && dst && p->root && !strcmp(src, p->root->node->src_name) &&
+	    !strcmp(p->root_opts, p->source_opts))
 		goto out;
 	root_drop(p);
+	p->root_opts = p->source_opts;
 	if (src && dst)
-		p->root = !p->target && !*dest ? NULL : root_new(p, src, dst, &err);
+		p->root = !p->target && dest && !*dest ? NULL : root_new(p, src, dst, &err);
 	if (!p->root && err)
-		no_target(p, source, p->target ? p->target : dest, err);
+		no_target(p, p->source_url, p->target ? p->target : dest, err);
 out:
 	free(src);
 	free(dst);
@@ -231,7 +271,7 @@ static struct dir *parent_make(struct plan *p, struct dir *up, const char *name)
 	it.through = true;
 	if (!up->dst || (it.fresh && item_dry(p->w, &it, "make directory")))
 		d->made = true;
-	else if (mkdir_target(p->w, &it, d))
+	else if (context_create(p->w, &it) || mkdir_target(p->w, &it, d))
 		goto fail;
 	dir_opened(p->ocp, d);
 	dir_done(p->w, up); /* from here on @d keeps it */
@@ -244,13 +284,16 @@ fail:
 /* --parents: the directories above the last name of @source, below the target. */
 static struct dir *parents_make(struct plan *p, const char *source)
 {
+	size_t skip = scheme_len(source);
 	char *path = dup_n(source, dir_len(source)), *save = NULL, *name;
+	char *top = skip ? dup_n(source, skip) : NULL;
 	struct dir *d;
 
 	root_drop(p);
-	d = root_for(p, source[0] == '/' ? "/." : ".", NULL);
+	d = root_for(p, top ? top : source[0] == '/' ? "/." : ".", NULL);
+	free(top);
 	p->root = NULL;
-	for (name = path ? strtok_r(path, "/", &save) : NULL; name && d;
+	for (name = path ? strtok_r(path + skip, "/", &save) : NULL; name && d;
 	     name = strtok_r(NULL, "/", &save)) {
 		struct dir *next = parent_make(p, d, name);
 
@@ -290,13 +333,14 @@ static void operand(struct plan *p, const char *source)
 	struct item it = {.operand = true};
 	char *dname, *self;
 
-	it.dir = root_for(p, source, o->dest);
+	/* p->root has it: NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
+	it.dir = root_for(p, source, p->dest);
 	if (!it.dir)
 		return;
 	it.name = source + dir_len(source);
 	if (!*it.name)
-		it.name = *source == '/' ? "." : source;
-	dname = p->target ? last_name(source) : strdup(o->dest + dir_len(o->dest));
+		it.name = *source == '/' || scheme_len(source) ? "." : source;
+	dname = p->target ? last_name(source) : strdup(p->dest + dir_len(p->dest));
 	if (!dname) {
 		item_error(p->w, &it, ENOMEM, MSG_NO_MEMORY);
 		return;
@@ -315,6 +359,48 @@ static void operand(struct plan *p, const char *source)
 	free(dname);
 }
 
+static void operand_start_at(struct plan *p, const char *source)
+{
+	char *path;
+
+	p->source_url = source;
+	p->source_opts = url_opts(source);
+	path = dup_n(source, (size_t)(p->source_opts - source));
+	if (!path)
+		report_error(p->ocp->report, ENOMEM, MSG_NO_MEMORY, NULL, NULL);
+	else if (!*path) /* the core takes "" for the directory itself */
+		report_error(p->ocp->report, ENOENT, MSG_STAT, source, NULL);
+	else if (p->ocp->o->parents)
+		operand_parents(p, path);
+	else
+		operand(p, path);
+	free(path);
+}
+
+/*
+ * --resume: the same command line again goes on with the tree that it made, also now
+ * that it stands there and cp would copy into it.
+ */
+static bool goes_on(struct plan *p)
+{
+	const struct ocp_opts *o = p->ocp->o;
+	struct file *dir;
+	char *parent;
+	bool found;
+
+	if (!o->resume || o->nsources != 1 || o->parents)
+		return false;
+	parent = dup_n(p->dest, dir_len(p->dest));
+	if (!parent || open_as(p->ocp, parent, p->dest_opts, O_PATH, &dir)) {
+		free(parent);
+		return false;
+	}
+	found = resume_has_tree(p->ocp, dir, p->dest + dir_len(p->dest));
+	cr_close(dir);
+	free(parent);
+	return found;
+}
+
 /* Whether the last operand is a directory to copy into; false after a message and *failed. */
 static bool find_target(struct plan *p, bool *failed)
 {
@@ -324,12 +410,12 @@ static bool find_target(struct plan *p, bool *failed)
 	int err;
 
 	*failed = false;
-	if (!o->target && o->no_target_dir)
+	if (!o->target && (o->no_target_dir || goes_on(p)))
 		return false;
 	err = cr_open(p->ocp->ns, name, O_PATH | O_DIRECTORY | O_CLOEXEC, 0, &file);
 	if (!err) {
 		cr_close(file);
-		p->target = name;
+		p->target = p->dest;
 		return true;
 	}
 	*failed = o->target || o->nsources > 1;
@@ -343,9 +429,16 @@ static bool find_target(struct plan *p, bool *failed)
 void plan_run(struct worker *w)
 {
 	const struct ocp_opts *o = w->ocp->o;
-	struct plan p = {.w = w, .ocp = w->ocp};
+	const char *name = o->target ? o->target : o->dest;
+	struct plan p = {.w = w, .ocp = w->ocp, .source_opts = "", .root_opts = ""};
 	bool failed;
 
+	p.dest_opts = url_opts(name);
+	p.dest = dup_n(name, (size_t)(p.dest_opts - name));
+	if (!p.dest) {
+		report_error(w->ocp->report, ENOMEM, MSG_NO_MEMORY, NULL, NULL);
+		return;
+	}
 	p.ordered = o->nsources < 2 || o->interactive || o->verbose || o->explain || o->dry_run ||
 		    o->backup;
 	if (!find_target(&p, &failed) && !failed && o->parents) {
@@ -353,11 +446,9 @@ void plan_run(struct worker *w)
 		failed = true;
 	}
 	for (unsigned i = 0; i < o->nsources && !failed && !ocp_stopped(w->ocp); i++) {
-		if (o->parents)
-			operand_parents(&p, o->sources[i]);
-		else
-			operand(&p, o->sources[i]);
+		operand_start_at(&p, o->sources[i]);
 	}
 	root_drop(&p);
 	pool_drain(w->ocp->pool, w);
+	free(p.dest);
 }

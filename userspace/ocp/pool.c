@@ -10,13 +10,14 @@
  * walk, which reads a directory on only when the names it found before have
  * been taken.
  */
+#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "ocp.h"
 
 #define LOOK_NS	    (20 * 1000 * 1000)
-#define BUSY_ENOUGH 50 /* per cent of the time of all threads on a processor */
+#define BUSY_ENOUGH 70 /* per cent of the time of the processors that the threads could use */
 
 struct stack {
 	struct task *top, *bottom;
@@ -27,8 +28,9 @@ struct pool {
 	struct worker *workers;
 	pthread_t *threads;
 	unsigned n, started; /* workers, and threads beside main's */
-	unsigned few;	     /* as many run while storage does not keep them waiting */
-	uint64_t wall, cpu;  /* of the last look at that, nanoseconds */
+	unsigned processors;
+	unsigned few;	    /* as many run while storage does not keep them waiting */
+	uint64_t wall, cpu; /* of the last look at that, nanoseconds */
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	struct stack *stacks; /* one a worker */
@@ -56,6 +58,7 @@ struct pool *pool_new(struct ocp *ocp, struct worker *workers, unsigned n)
 	pool->workers = workers;
 	pool->n = n;
 	pool->few = n;
+	pool->processors = opts_processors();
 	pool->wall = now(CLOCK_MONOTONIC);
 	pool->cpu = now(CLOCK_PROCESS_CPUTIME_ID);
 	pool->threads = calloc(n, sizeof(*pool->threads));
@@ -153,16 +156,19 @@ void pool_few(struct pool *pool, unsigned few)
 	pthread_mutex_unlock(&pool->lock);
 }
 
-/* Whether the threads have slept for much of the time since the last look. */
+/* Whether processors were idle for much of the time since the last look, as threads slept. */
 static bool pool_sleepy(struct pool *pool)
 {
 	uint64_t wall = now(CLOCK_MONOTONIC), cpu, all;
+	unsigned usable = pool->started + 1;
 	bool sleepy;
 
 	if (wall - pool->wall < LOOK_NS)
 		return false;
 	cpu = now(CLOCK_PROCESS_CPUTIME_ID);
-	all = (wall - pool->wall) * (pool->started + 1);
+	if (usable > pool->processors)
+		usable = pool->processors;
+	all = (wall - pool->wall) * usable;
 	sleepy = (cpu - pool->cpu) * 100 < all * BUSY_ENOUGH;
 	pool->wall = wall;
 	pool->cpu = cpu;

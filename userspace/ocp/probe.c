@@ -2,7 +2,8 @@
 /*
  * --probe A B: each strategy is tried alone, from A's first bytes into a file
  * without a name beside B, which is gone afterwards whatever happens.  Where A
- * is a directory one of its files is taken, or a file without a name in it.
+ * is a directory one of its files is taken, or a file without a name in it.  Where B is a
+ * device or a unit nothing is written: it is asked.
  */
 #include "probe.h"
 
@@ -19,6 +20,7 @@
 #include "userspace/json.h"
 
 #define SCRATCH_BYTES (256u << 10)
+#define DESCRIPTION   2048
 #define ENTRIES_MAX   10000u /* of A, in search of a file with content */
 
 #define TYPE_MAX 32
@@ -174,11 +176,27 @@ static int open_source(struct cr_ns *ns, const char *path, struct file **filep)
 	return err;
 }
 
+/* What has a size of its own. */
+static bool open_device(struct cr_ns *ns, const char *path, struct file **filep)
+{
+	if (cr_open(ns, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0, filep))
+		return false;
+	if (cr_file_limit(*filep))
+		return true;
+	cr_close(*filep);
+	*filep = NULL;
+	return false;
+}
+
 static int open_target(struct cr_ns *ns, const char *path, struct file **filep)
 {
-	char *dir = is_directory(ns, path) ? strdup(path) : directory_of(path);
-	int err = dir ? open_scratch(ns, dir, filep) : -ENOMEM;
+	char *dir;
+	int err;
 
+	if (open_device(ns, path, filep))
+		return 0;
+	dir = is_directory(ns, path) ? strdup(path) : directory_of(path);
+	err = dir ? open_scratch(ns, dir, filep) : -ENOMEM;
 	free(dir);
 	return err;
 }
@@ -230,6 +248,18 @@ static const char *best(const struct copy_result *res)
 	return NULL;
 }
 
+/* What the storage says, each line behind two blanks more. */
+static void print_description(struct file *file, const char *name)
+{
+	char text[DESCRIPTION], *line, *rest = text;
+
+	if (cr_describe(file, text, sizeof(text)))
+		return;
+	printf("%s\n", name);
+	while ((line = strsep(&rest, "\n")) && *line)
+		printf("  %s\n", line);
+}
+
 static void print_text(const struct ocp_opts *o, const struct ends *e,
 		       const struct copy_result *res)
 {
@@ -242,8 +272,18 @@ static void print_text(const struct ocp_opts *o, const struct ends *e,
 		printf("  %-8s %s%s\n", copy_strategy_name(s), no ? "no: " : "possible",
 		       no ? no : "");
 	}
+	print_description(e->in, a ? a : "");
+	print_description(e->out, b ? b : "");
 	free(a);
 	free(b);
+}
+
+static void json_description(struct json *j, const char *name, struct file *file)
+{
+	char text[DESCRIPTION];
+
+	if (!cr_describe(file, text, sizeof(text)))
+		json_string(j, name, text);
 }
 
 static void print_json(FILE *out, const struct ocp_opts *o, const struct ends *e,
@@ -270,6 +310,8 @@ static void print_json(FILE *out, const struct ocp_opts *o, const struct ends *e
 		json_end(&j, '}');
 	}
 	json_end(&j, '}');
+	json_description(&j, "source_says", e->in);
+	json_description(&j, "destination_says", e->out);
 	json_end(&j, '}');
 	fputc('\n', out);
 }

@@ -2,9 +2,11 @@
 #include "report_impl.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "message.h"
 #include "quote.h"
@@ -36,13 +38,12 @@ static int open_json(struct report *r)
 
 	if (!r->o->json)
 		return 0;
-	if (!r->o->json_file) {
-		r->json = stdout;
+	r->json = r->o->json_file ? fopen(r->o->json_file, "we") : stdout;
+	if (r->json) {
+		if (r->o->json_lines) /* as it happens, and whole lines */
+			setvbuf(r->json, NULL, _IOLBF, 0);
 		return 0;
 	}
-	r->json = fopen(r->o->json_file, "we");
-	if (r->json)
-		return 0;
 	quoted = quote_name(r->o->json_file);
 	fprintf(stderr, "%s: cannot create %s: %s\n", program_invocation_short_name,
 		quoted ? quoted : r->o->json_file, strerror(errno));
@@ -60,6 +61,7 @@ struct report *report_new(const struct ocp_opts *o, struct progress *p)
 	}
 	r->o = o;
 	r->progress = p;
+	r->seen = progress_shown(p) && isatty(STDERR_FILENO);
 	r->failures_end = &r->failures;
 	r->start = report_now();
 	r->lines = o->json && !o->json_file ? stderr : stdout;
@@ -77,10 +79,19 @@ static void output_failed(struct report *r)
 	r->failed = true;
 }
 
+void report_free(struct report *r)
+{
+	summary_free(r);
+	pthread_mutex_destroy(&r->lock);
+	free(r);
+}
+
 int report_finish(struct report *r)
 {
 	int status;
 
+	if (recap_wanted(r))
+		recap_print(r);
 	if (r->json) {
 		summary_print(r);
 		if (ferror(r->json) | (r->json == stdout ? fflush(stdout) : fclose(r->json)))
@@ -90,10 +101,13 @@ int report_finish(struct report *r)
 	if (r->json != stdout && (ferror(stdout) || fflush(stdout)))
 		output_failed(r);
 	status = r->failed || r->errors ? EXIT_FAILURE : EXIT_SUCCESS;
-	summary_free(r);
-	pthread_mutex_destroy(&r->lock);
-	free(r);
+	report_free(r);
 	return status;
+}
+
+void report_stops(struct report *r, int *stop)
+{
+	r->stop = stop;
 }
 
 unsigned long report_errors(struct report *r)
@@ -106,7 +120,7 @@ unsigned long report_errors(struct report *r)
 	return n;
 }
 
-void report_file(struct report *r, const char *src, const char *dst, const struct copy_result *res,
+void report_file(struct report *r, const struct explained *what, const struct copy_result *res,
 		 int err)
 {
 	bool talk = r->o->explain || (r->o->debug && !err);
@@ -120,9 +134,24 @@ void report_file(struct report *r, const char *src, const char *dst, const struc
 		if (r->o->debug && !err)
 			explain_debug(r, res);
 		if (r->o->explain)
-			explain_file(r, src, dst, res, err);
+			explain_file(r, what, res, err);
 		progress_show(r->progress);
 	}
+	pthread_mutex_unlock(&r->lock);
+}
+
+void report_line(struct report *r, const char *src, const char *dst, const struct copy_result *res,
+		 int err)
+{
+	pthread_mutex_lock(&r->lock);
+	summary_line(r, src, dst, res, !err);
+	pthread_mutex_unlock(&r->lock);
+}
+
+void report_verified(struct report *r)
+{
+	pthread_mutex_lock(&r->lock);
+	r->verified++;
 	pthread_mutex_unlock(&r->lock);
 }
 
@@ -219,18 +248,41 @@ static void print_message(struct report *r, int err, enum ocp_msg msg, const cha
 		opts_try_help();
 }
 
+static void error_text(struct report *r, int err, enum ocp_msg msg, const char *path,
+		       const char *text)
+{
+	talk_begin(r);
+	r->errors++;
+	print_message(r, err, msg, text);
+	if (r->json || r->collect)
+		summary_failure(r, err, message_of(msg)->operation, path ? path : "", text);
+	if (r->errors == r->o->stop_after && r->stop) {
+		fprintf(stderr, "%s: stopping after %u %s\n", program_invocation_short_name,
+			r->o->stop_after, r->o->stop_after == 1 ? "error" : "errors");
+		__atomic_store_n(r->stop, 1, __ATOMIC_RELAXED);
+	}
+	talk_end(r);
+}
+
 void report_error(struct report *r, int err, enum ocp_msg msg, const char *path, const char *path2)
 {
 	char *text = message_text(msg, path, path2);
-	const char *shown = text ? text : message_of(msg)->operation;
 
-	err = abs(err);
-	talk_begin(r);
-	r->errors++;
-	print_message(r, err, msg, shown);
-	if (r->json)
-		summary_failure(r, err, message_of(msg)->operation, path ? path : "", shown);
-	talk_end(r);
+	error_text(r, abs(err), msg, path, text ? text : message_of(msg)->operation);
+	free(text);
+}
+
+void report_differs(struct report *r, const char *dst, const char *src, uint64_t pos)
+{
+	char *text = message_text(MSG_DIFFERS, dst, src), *where = NULL;
+
+	if (text && pos != UINT64_MAX && asprintf(&where, "%s at byte %" PRIu64, text, pos) < 0)
+		where = NULL;
+	error_text(r, 0, MSG_DIFFERS, dst,
+		   where  ? where
+		   : text ? text
+			  : message_of(MSG_DIFFERS)->operation);
+	free(where);
 	free(text);
 }
 
@@ -272,7 +324,7 @@ static bool read_yes(void)
 	return yes;
 }
 
-bool report_ask(struct report *r, const char *dst, unsigned mode)
+bool report_ask(struct report *r, const char *dst, int mode)
 {
 	char *quoted = quote_name(dst), text[10];
 	const char *name = quoted ? quoted : dst;
@@ -280,15 +332,15 @@ bool report_ask(struct report *r, const char *dst, unsigned mode)
 
 	talk_begin(r);
 	fflush(stdout);
-	mode_text(mode, text);
-	if (!mode)
+	mode_text((unsigned)mode, text);
+	if (mode < 0)
 		fprintf(stderr, "%s: overwrite %s? ", program_invocation_short_name, name);
 	else if (r->o->force || r->o->remove_dest)
 		fprintf(stderr, "%s: replace %s, overriding mode %04o (%s)? ",
-			program_invocation_short_name, name, mode & 07777, text);
+			program_invocation_short_name, name, (unsigned)mode, text);
 	else
 		fprintf(stderr, "%s: unwritable %s (mode %04o, %s); try anyway? ",
-			program_invocation_short_name, name, mode & 07777, text);
+			program_invocation_short_name, name, (unsigned)mode, text);
 	yes = read_yes();
 	talk_end(r);
 	free(quoted);

@@ -9,9 +9,18 @@
 #define OCP_REPORT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "copy_range.h"
 #include "opts.h"
+
+struct ranges; /* see ranges.h */
+
+/* What --explain says of a file beside its result. */
+struct explained {
+	const char *src, *dst;
+	const struct ranges *ranges; /* which part was copied how, or NULL */
+};
 
 struct report;
 struct progress;
@@ -54,6 +63,11 @@ enum ocp_msg {
 	MSG_LISTXATTR,	       /* listing attributes of 'a' */
 	MSG_GETXATTR,	       /* getting attribute 'b' of 'a' */
 	MSG_SETXATTR,	       /* setting attribute 'b' for 'a' */
+	MSG_CONTEXT_GET,       /* failed to get security context of 'a' */
+	MSG_CONTEXT_SET,       /* failed to set the security context of 'a' */
+	MSG_CONTEXT_TO,	       /* failed to set default file creation context to 'a' */
+	MSG_CONTEXT_FOR,       /* failed to set default file creation context for 'a' */
+	MSG_CONTEXT_ROOM,      /* warning: ignoring --context: 'a' ...; err 0, no error */
 	MSG_BACKUP,	       /* cannot backup 'a' */
 	MSG_UNBACKUP,	       /* cannot un-backup 'a' */
 	MSG_BACKUP_SOURCE,     /* backing up 'a' might destroy source;  'b' not copied */
@@ -81,6 +95,14 @@ enum ocp_msg {
 	MSG_NOT_REPLACING,    /* not replacing 'a'; err 0 */
 	MSG_PARENTS_DIR,      /* with --parents, the destination must be a directory; err 0 */
 	MSG_CHANGED,	      /* 'a' became shorter while it was copied; err 0 */
+	MSG_JOURNAL,	      /* cannot keep the journal 'a': --resume */
+	MSG_BUSY,	      /* 'a' is in use by another ocp; err 0 */
+	MSG_DIFFERS,	      /* when read back, 'a' differs from 'b' ...; err 0 */
+	MSG_READ_BACK,	      /* cannot read back 'a' */
+	MSG_MANIFEST,	      /* cannot create 'a': --manifest */
+	MSG_MANIFEST_WRITE,   /* error writing 'a': --manifest */
+	MSG_DEVICE_MOUNTED,   /* not writing to 'a', which is mounted on 'b'; err EBUSY */
+	MSG_DEVICE_USED,      /* not writing to 'a', which is used by 'b'; err EBUSY */
 	MSG_INTERRUPTED,      /* interrupted: 'a' was not completed; err 0 */
 	MSG_NO_MEMORY,	      /* memory exhausted */
 	MSG_COUNT
@@ -101,18 +123,46 @@ struct report *report_new(const struct ocp_opts *o, struct progress *p);
  */
 int report_finish(struct report *r);
 
+/**
+ * report_pack - what it came to, for report_add() of another process on a machine of this kind
+ * @len: of the answer, in bytes
+ *
+ * Frees the report.  Return: bytes of malloc(), NULL without memory.
+ */
+void *report_pack(struct report *r, size_t *len);
+/** report_add - add what another has packed; -EINVAL and nothing where it makes no sense */
+int report_add(struct report *r, const void *data, size_t len);
+/** report_collect - errors are kept for report_pack(), and nothing is said at the end */
+void report_collect(struct report *r);
+/** report_part - bytes of a file that others copy too, and that is counted by another */
+void report_part(struct report *r, const struct copy_result *res);
+
+/** report_stops - --stop-after-errors sets *@stop */
+void report_stops(struct report *r, int *stop);
+
 /** report_errors - how many errors so far */
 unsigned long report_errors(struct report *r);
 
 /**
  * report_file - the data of one regular file went through cr_copy_range()
+ * @what: NULL without --explain
  * @err: 0, or the negative errno that ended it; the caller gives it to report_error() as well
  *
  * Prints --explain and --debug.  Counts the file when @err is 0, bytes and
  * strategies always.  Call it once a file, also for an empty one (zeroed @res).
  */
-void report_file(struct report *r, const char *src, const char *dst, const struct copy_result *res,
+void report_file(struct report *r, const struct explained *what, const struct copy_result *res,
 		 int err);
+
+/**
+ * report_line - with --json=lines: what became of one regular file, when it is done
+ * @err: 0, or why it has not got its name; the error itself had a line of its own
+ */
+void report_line(struct report *r, const char *src, const char *dst, const struct copy_result *res,
+		 int err);
+
+/** report_verified - a file was read back and is as it should be */
+void report_verified(struct report *r);
 
 /** report_made - count something else that was made */
 void report_made(struct report *r, enum report_kind kind);
@@ -144,13 +194,19 @@ void report_dry(struct report *r, const char *action, const char *src, const cha
  */
 void report_error(struct report *r, int err, enum ocp_msg msg, const char *path, const char *path2);
 
+/**
+ * report_differs - --verify: @dst is not what @src holds
+ * @pos: the first byte that differs, or UINT64_MAX where it is not known
+ */
+void report_differs(struct report *r, const char *dst, const char *src, uint64_t pos);
+
 /** report_warn - as report_error() but no error: exit status and --json do not change */
 void report_warn(struct report *r, int err, enum ocp_msg msg, const char *path, const char *path2);
 
 /**
  * report_ask - -i: "overwrite 'dst'? " on standard error, the answer from standard input
- * @mode: 0, or the permission bits of a @dst that may not be written: cp's longer question
+ * @mode: -1, or the permission bits of a @dst that may not be written: cp's longer question
  */
-bool report_ask(struct report *r, const char *dst, unsigned mode);
+bool report_ask(struct report *r, const char *dst, int mode);
 
 #endif

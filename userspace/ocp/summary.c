@@ -17,8 +17,8 @@ static struct report_reason *find_reason(struct report *r, enum copy_strategy_id
 	return NULL;
 }
 
-static void add_reason(struct report *r, enum copy_strategy_id s, const char *reason,
-		       uint64_t count)
+static struct report_reason *reason_row(struct report *r, enum copy_strategy_id s,
+					const char *reason)
 {
 	struct report_reason *at = find_reason(r, s, reason);
 
@@ -29,9 +29,18 @@ static void add_reason(struct report *r, enum copy_strategy_id s, const char *re
 	}
 	if (!at) {
 		at = &r->reasons[r->nreasons++];
-		*at = (struct report_reason){s, reason, 0};
+		*at = (struct report_reason){.strategy = s, .reason = reason};
 	}
-	at->count += count;
+	return at;
+}
+
+void summary_reason(struct report *r, enum copy_strategy_id s, const char *reason, uint64_t count,
+		    uint64_t streamed)
+{
+	struct report_reason *row = reason_row(r, s, reason);
+
+	row->count += count;
+	row->streamed += streamed;
 }
 
 void summary_add(struct report *r, const struct copy_result *res)
@@ -40,12 +49,39 @@ void summary_add(struct report *r, const struct copy_result *res)
 
 	for (s = 0; s < COPY_STRATEGIES; s++) {
 		const struct copy_why *why = &res->why[s];
+		uint64_t count = why->count ? why->count : 1;
 
 		if (why_text(why))
-			add_reason(r, (enum copy_strategy_id)s, why_text(why),
-				   why->count ? why->count : 1);
+			summary_reason(r, (enum copy_strategy_id)s, why_text(why), count,
+				       res->by[COPY_STREAM].bytes ? count : 0);
 	}
 	copy_result_add(&r->sum, res);
+}
+
+/* Errors in English and by name, so that a program can compare them. */
+static void print_failure(struct json *j, int err, const char *operation, const char *path,
+			  const char *sentence)
+{
+	const char *text = err ? strerrordesc_np(err) : sentence;
+	const char *name = err ? strerrorname_np(err) : NULL;
+
+	json_path(j, "path", path);
+	json_string(j, "operation", operation);
+	json_string(j, "error", text ? text : "unknown error");
+	if (name)
+		json_string(j, "errno", name);
+}
+
+static void line_begin(struct json *j, const char *type)
+{
+	json_begin(j, NULL, '{');
+	json_string(j, "type", type);
+}
+
+static void line_end(struct json *j)
+{
+	json_end(j, '}');
+	fputc('\n', j->out);
 }
 
 void summary_failure(struct report *r, int err, const char *operation, const char *path,
@@ -53,7 +89,14 @@ void summary_failure(struct report *r, int err, const char *operation, const cha
 {
 	size_t len = strlen(path) + 1, extra = err ? 0 : strlen(sentence) + 1;
 	struct report_failure *f = NULL;
+	struct json j = {.out = r->json};
 
+	if (r->o->json_lines) {
+		line_begin(&j, "error");
+		print_failure(&j, err, operation, path, sentence);
+		line_end(&j);
+		return;
+	}
 	if (r->nfailures < REPORT_ERRORS_MAX &&
 	    r->failure_bytes + len + extra <= REPORT_ERROR_BYTES_MAX)
 		f = malloc(sizeof(*f) + len + extra);
@@ -72,13 +115,13 @@ void summary_failure(struct report *r, int err, const char *operation, const cha
 	r->failure_bytes += len + extra;
 }
 
-static void print_strategies(struct report *r, struct json *j)
+static void print_strategies(const struct copy_result *res, struct json *j)
 {
 	unsigned s;
 
 	json_begin(j, "strategies", '{');
 	for (s = 0; s < COPY_STRATEGIES; s++) {
-		const struct copy_tally *t = &r->sum.by[s];
+		const struct copy_tally *t = &res->by[s];
 
 		if (!t->bytes && !t->ranges)
 			continue;
@@ -106,26 +149,36 @@ static void print_reasons(struct report *r, struct json *j)
 	json_end(j, ']');
 }
 
-/* Errors in English and by name, so that a program can compare them. */
 static void print_failures(struct report *r, struct json *j)
 {
 	const struct report_failure *f;
-	const char *text, *name;
 
+	json_number(j, "failed", r->errors);
+	if (r->o->json_lines) /* each had a line */
+		return;
 	json_begin(j, "errors", '[');
 	for (f = r->failures; f; f = f->next) {
-		text = f->err ? strerrordesc_np(f->err) : f->sentence;
-		name = f->err ? strerrorname_np(f->err) : NULL;
 		json_begin(j, NULL, '{');
-		json_path(j, "path", f->path);
-		json_string(j, "operation", f->operation);
-		json_string(j, "error", text ? text : "unknown error");
-		if (name)
-			json_string(j, "errno", name);
+		print_failure(j, f->err, f->operation, f->path, f->sentence);
 		json_end(j, '}');
 	}
 	json_end(j, ']');
 	json_number(j, "errors_dropped", r->failures_dropped);
+}
+
+void summary_line(struct report *r, const char *src, const char *dst, const struct copy_result *res,
+		  bool done)
+{
+	struct json j = {.out = r->json};
+
+	line_begin(&j, "file");
+	json_path(&j, "source", src);
+	json_path(&j, "destination", dst);
+	json_bool(&j, "done", done);
+	json_number(&j, "bytes", res->bytes);
+	json_number(&j, "holes", res->holes);
+	print_strategies(res, &j);
+	line_end(&j);
 }
 
 void summary_print(struct report *r)
@@ -133,6 +186,8 @@ void summary_print(struct report *r)
 	struct json j = {.out = r->json};
 
 	json_begin(&j, NULL, '{');
+	if (r->o->json_lines)
+		json_string(&j, "type", "summary");
 	json_number(&j, "files", r->files);
 	json_number(&j, "directories", r->made[MADE_DIRECTORY]);
 	json_number(&j, "symlinks", r->made[MADE_SYMLINK]);
@@ -140,8 +195,10 @@ void summary_print(struct report *r)
 	json_number(&j, "specials", r->made[MADE_SPECIAL]);
 	json_number(&j, "bytes", r->sum.bytes);
 	json_number(&j, "holes", r->sum.holes);
+	if (r->o->verify)
+		json_number(&j, "verified", r->verified);
 	json_seconds(&j, "seconds", report_now() - r->start);
-	print_strategies(r, &j);
+	print_strategies(&r->sum, &j);
 	print_reasons(r, &j);
 	print_failures(r, &j);
 	json_end(&j, '}');
@@ -151,7 +208,12 @@ void summary_print(struct report *r)
 void summary_free(struct report *r)
 {
 	struct report_failure *f;
+	struct report_text *text;
 
+	while ((text = r->texts)) {
+		r->texts = text->next;
+		free(text);
+	}
 	while ((f = r->failures)) {
 		r->failures = f->next;
 		free(f);

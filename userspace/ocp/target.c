@@ -54,6 +54,8 @@ static int target_stat(struct worker *w, struct item *it)
 		it->dangling = true;
 		return 0;
 	}
+	if (err == -ELOOP && w->ocp->o->force)
+		return 0; /* it cannot be opened either, and goes then */
 	if (err)
 		return err;
 	it->through = true;
@@ -114,6 +116,8 @@ static bool same_file(const struct worker *w, const struct item *it)
 
 	if (backs_up(w->ocp, it))
 		return same_file_backup(it);
+	if (o->hard_link) /* writes to neither of them */
+		return false;
 	if (src_link && dst_link)
 		return same_inode(&it->src, &it->dst) && same_entry(it);
 	if (src_link)
@@ -144,7 +148,7 @@ static bool asked(struct worker *w, struct item *it)
 	if (!S_ISLNK(it->dst.stx_mode) && !w->ocp->root)
 		writable = it->dst.stx_uid == geteuid() ? it->dst.stx_mode & 0200
 							: it->dst.stx_mode & 0022;
-	yes = report_ask(w->ocp->report, dst, writable ? 0 : it->dst.stx_mode & 07777);
+	yes = report_ask(w->ocp->report, dst, writable ? -1 : (int)(it->dst.stx_mode & 07777));
 	free(dst);
 	return yes;
 }
@@ -222,7 +226,7 @@ static bool must_go(const struct worker *w, const struct item *it)
 		return o->remove_dest && !S_ISDIR(it->src.stx_mode);
 	if (o->remove_dest)
 		return true;
-	if (o->attributes_only && is_reg(w->ocp, it))
+	if (o->attributes_only)
 		return false;
 	if (o->atomic && is_reg(w->ocp, it))
 		return false;
@@ -231,10 +235,35 @@ static bool must_go(const struct worker *w, const struct item *it)
 	return o->deref == DEREF_NEVER && !S_ISREG(it->src.stx_mode);
 }
 
+/* -l: the target is the source already, or what the source, a symbolic link, leads to. */
+static bool linked_already(const struct worker *w, const struct item *it)
+{
+	struct statx stx;
+
+	if (!w->ocp->o->hard_link || S_ISDIR(it->src.stx_mode))
+		return false;
+	if (same_inode(&it->src, &it->dst))
+		return true;
+	return S_ISLNK(it->src.stx_mode) && !S_ISLNK(it->dst.stx_mode) && !backs_up(w->ocp, it) &&
+	       !followed(it->dir->src, it->name, &stx) && same_inode(&stx, &it->dst);
+}
+
+/* A symbolic link to nothing is no place to write to, but where POSIX wants it so. */
+static enum target target_dangling(struct worker *w, struct item *it)
+{
+	if (it->clash && operands_is_made(w->ocp->operands, it->dname, &it->dst)) {
+		item_error(w, it, 0, MSG_COPY_SYMLINK_JUST);
+		return TARGET_ERROR;
+	}
+	if (w->ocp->o->through_dangling)
+		return TARGET_GO;
+	item_error(w, it, 0, MSG_DANGLING);
+	return TARGET_ERROR;
+}
+
 /* target_settle - look at the target and make way for @it, or not */
 enum target target_settle(struct worker *w, struct item *it)
 {
-	const struct ocp_opts *o = w->ocp->o;
 	enum target answer;
 	int err;
 
@@ -252,11 +281,9 @@ enum target target_settle(struct worker *w, struct item *it)
 	}
 	if (it->fresh)
 		return TARGET_GO;
-	if (it->dangling) {
-		item_error(w, it, 0, MSG_DANGLING);
-		return TARGET_ERROR;
-	}
-	if (o->hard_link && same_inode(&it->src, &it->dst) && !S_ISDIR(it->src.stx_mode))
+	if (it->dangling)
+		return target_dangling(w, it);
+	if (linked_already(w, it))
 		return TARGET_SKIP;
 	if (same_file(w, it)) {
 		item_error(w, it, 0, MSG_SAME_FILE);
@@ -267,6 +294,9 @@ enum target target_settle(struct worker *w, struct item *it)
 		return answer;
 	if (target_kind(w, it))
 		return TARGET_ERROR;
+	it->whole = resume_whole(w, it);
+	if (it->whole)
+		return TARGET_GO;
 	if (backs_up(w->ocp, it) && !S_ISDIR(it->dst.stx_mode))
 		return backup_make(w, it) ? TARGET_ERROR : TARGET_GO;
 	if (must_go(w, it) && target_remove(w, it))

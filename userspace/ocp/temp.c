@@ -17,7 +17,7 @@
 
 #define TEMP_TRIES 100
 #define NAME_LIMIT 255
-#define NEW_FLAGS  (O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC)
+#define NEW_FLAGS  (O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC)
 
 /* temp_name - another try at a name beside @name, shortened to what a directory takes */
 void temp_name(struct worker *w, const char *name, char temp[TEMP_MAX])
@@ -52,21 +52,29 @@ static bool no_tmpfile(int err)
 int temp_create(struct worker *w, struct item *it, mode_t mode, char temp[TEMP_MAX],
 		struct file **out)
 {
+	const int rw = w->ocp->o->verify ? O_RDWR : O_WRONLY;
 	struct dir *d = it->dir;
 	int err;
 
 	temp[0] = '\0';
-	if (it->guard) /* its directory has the temporary name */
-		return cr_openat(d->dst, it->dname, NEW_FLAGS, mode, out);
+	if (resume_is_large(w->ocp, it))
+		return partial_open(w, it, mode, temp, out);
+	if (it->guard || it->named) /* its directory has the temporary name, or none is wanted */
+		return cr_openat(d->dst, it->dname, NEW_FLAGS | rw, mode, out);
 	if (!d->no_tmpfile && it->fresh) {
-		err = cr_openat(d->dst, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, mode, out);
+		err = cr_openat(d->dst, ".", O_TMPFILE | rw | O_CLOEXEC, mode, out);
 		if (!no_tmpfile(err))
 			return err;
 		d->no_tmpfile = true;
 	}
+	if (w->ocp->o->resume) { /* always the same, so that kills leave no more than one */
+		partial_name(it->dname, temp);
+		cr_unlink(d->dst, temp, 0);
+		return cr_openat(d->dst, temp, NEW_FLAGS | rw, mode, out);
+	}
 	for (unsigned i = 0; i < TEMP_TRIES; i++) {
 		temp_name(w, it->dname, temp);
-		err = cr_openat(d->dst, temp, NEW_FLAGS, mode, out);
+		err = cr_openat(d->dst, temp, NEW_FLAGS | rw, mode, out);
 		if (err != -EEXIST)
 			return err;
 	}
@@ -93,7 +101,7 @@ int temp_commit(struct worker *w, struct item *it, const char *temp, struct file
 {
 	struct file *dir = it->dir->dst;
 
-	if (it->guard)
+	if (it->guard || it->named)
 		return 0;
 	if (!temp[0])
 		return cr_link(out, NULL, dir, it->dname);
@@ -105,7 +113,7 @@ int temp_commit(struct worker *w, struct item *it, const char *temp, struct file
 /* temp_drop - it will not be complete */
 void temp_drop(struct item *it, const char *temp)
 {
-	if (it->guard)
+	if (it->guard || it->named)
 		cr_unlink(it->dir->dst, it->dname, 0);
 	else if (temp[0])
 		cr_unlink(it->dir->dst, temp, 0);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "labels.h"
 #include "ocp.h"
 
 #define LIST_MAX  ((size_t)64 << 10) /* the kernel's XATTR_LIST_MAX and XATTR_SIZE_MAX */
@@ -24,8 +25,8 @@ static bool begins(const char *key, const char *prefix)
  */
 static bool is_skipped(const struct ocp_opts *o, const char *key)
 {
-	if (!strcmp(key, "security.selinux"))
-		return !(o->preserve & PRESERVE_CONTEXT);
+	if (!strcmp(key, LABEL_XATTR) && o->contexts) /* see context.c */
+		return true;
 	if (!(o->preserve & PRESERVE_XATTR))
 		return true;
 	return begins(key, "system.posix_acl_") || begins(key, "system.nfs4") ||
@@ -61,10 +62,8 @@ static void complain(struct worker *w, const struct attr_pair *p, int err, enum 
 /* xattr_list - the names on the source, kept in the worker until the next call */
 void xattr_list(struct worker *w, struct attr_pair *p)
 {
-	const unsigned all = PRESERVE_XATTR | PRESERVE_CONTEXT;
-
 	p->xattrs = -1;
-	if (!(w->ocp->o->preserve & all))
+	if (!(w->ocp->o->preserve & PRESERVE_XATTR))
 		return;
 	p->xattrs = cr_listxattr(p->in, p->in_name, w->xattrs, LIST_MAX);
 	if (p->xattrs >= 0)
@@ -143,7 +142,7 @@ static int set_plain(struct attr_pair *p)
 {
 	const uint16_t tags[] = {ACL_USER_OBJ, ACL_GROUP_OBJ, ACL_OTHER};
 	struct acl acl = {.version = htole32(ACL_VERSION)};
-	struct xattr xattr = {ACL_ACCESS, &acl, sizeof(acl)};
+	struct xattr xattr = {ACL_ACCESS, &acl, sizeof(acl), 0};
 
 	for (unsigned i = 0; i < 3; i++)
 		acl.entry[i] = (struct acl_entry){
@@ -158,7 +157,7 @@ static int set_plain(struct attr_pair *p)
 static int clear_default(struct attr_pair *p)
 {
 	uint32_t version = htole32(ACL_VERSION);
-	struct xattr xattr = {ACL_DEFAULT, &version, sizeof(version)};
+	struct xattr xattr = {ACL_DEFAULT, &version, sizeof(version), 0};
 
 	return cr_setxattr(p->out, p->out_name, &xattr);
 }

@@ -10,6 +10,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +24,10 @@
 #define TICK_NS	       100000000
 #define SECOND_NS      1000000000
 #define AUTO_WAIT      (2 * (int64_t)SECOND_NS)
-#define RATE_TAU       3.0	   /* seconds over which the rate forgets */
+#define RATE_TAU       3.0	  /* seconds over which the rate forgets, */
+#define LEFT_TAU       15.0	  /* and the one that the time left is reckoned with */
+#define NAMED_SIZE     (1u << 20) /* without a bar only such files are noted by name */
+#define SIGNAL_WAIT    (SECOND_NS / 10)
 #define BIG_FILE       (64u << 20) /* worth a percentage of its own */
 #define LINE_MAX_BYTES 2048
 #define LOG_COLUMNS    200
@@ -31,8 +35,8 @@
 struct slot {
 	_Alignas(64) struct copy_progress now; /* written by the core */
 	pthread_mutex_t lock;		       /* the rest */
-	bool busy;
-	uint64_t size;
+	bool busy, known;		       /* known: streamed was said */
+	uint64_t size, streamed;
 	char name[256]; /* its end, if it is longer */
 };
 
@@ -41,14 +45,17 @@ struct progress {
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	bool ending, terminal, drawn;
+	bool silent;	  /* no bar */
+	atomic_bool runs; /* the thread does */
 	int64_t start, shown_from, last_draw;
 	uint64_t done, files;	     /* atomics: bytes, files */
 	uint64_t found, found_files; /* the same, of those who count ahead */
 	uint64_t skipped, skipped_files;
+	uint64_t streamed; /* of done */
 	bool found_all;
 	uint64_t last_bytes, last_work;
 	int64_t last_time;
-	double rate, work_rate;
+	double rate, left_rate, work_rate;
 	unsigned nslots;
 	struct slot slots[];
 };
@@ -95,9 +102,19 @@ static void erase(struct progress *p)
 /* What a worker is at, of the one with the most to do. */
 struct current {
 	char name[256];
-	uint64_t size, bytes, sum;
+	uint64_t size, bytes, sum, streamed;
 	unsigned strategy, busy;
 };
+
+/* What its caller said at the end, and until then what the strategy that runs suggests. */
+static uint64_t slot_streamed(const struct slot *s)
+{
+	if (s->known)
+		return s->streamed;
+	if (__atomic_load_n(&s->now.strategy, __ATOMIC_RELAXED) != COPY_STREAM)
+		return 0;
+	return __atomic_load_n(&s->now.bytes, __ATOMIC_RELAXED);
+}
 
 static void look_at_slots(struct progress *p, struct current *c)
 {
@@ -110,6 +127,7 @@ static void look_at_slots(struct progress *p, struct current *c)
 		pthread_mutex_lock(&s->lock);
 		bytes = __atomic_load_n(&s->now.bytes, __ATOMIC_RELAXED);
 		c->sum += bytes;
+		c->streamed += slot_streamed(s);
 		if (s->busy && (!c->busy++ || s->size > c->size)) {
 			c->size = s->size;
 			c->bytes = bytes;
@@ -121,27 +139,31 @@ static void look_at_slots(struct progress *p, struct current *c)
 }
 
 /* An average that forgets: what counts is how it goes now. */
-static void average(double *rate, uint64_t all, uint64_t last, double dt, double since)
+static void average(double *rate, double tau, const uint64_t *now_and_last, double dt, double since)
 {
-	if (since < RATE_TAU) /* at first there is little to forget */
+	uint64_t all = now_and_last[0], last = now_and_last[1];
+
+	if (since < tau) /* at first there is little to forget */
 		*rate = (double)all / since;
 	else
-		*rate += dt / (RATE_TAU + dt) * ((double)(all - last) / dt - *rate);
+		*rate += dt / (tau + dt) * ((double)(all - last) / dt - *rate);
 }
 
 static void update_rate(struct progress *p, const struct bar *bar, int64_t now)
 {
 	double dt = (double)(now - p->last_time) / SECOND_NS;
 	double since = (double)(now - p->start) / SECOND_NS;
-	uint64_t work = bar_work(bar->done, bar->files);
+	uint64_t bytes[] = {bar->done, p->last_bytes};
+	uint64_t work[] = {bar_work(bar->done, bar->files), p->last_work};
 
 	if (dt <= 0)
 		return;
-	average(&p->rate, bar->done, p->last_bytes, dt, since);
-	average(&p->work_rate, work, p->last_work, dt, since);
+	average(&p->rate, RATE_TAU, bytes, dt, since);
+	average(&p->left_rate, LEFT_TAU, bytes, dt, since);
+	average(&p->work_rate, LEFT_TAU, work, dt, since);
 	p->last_time = now;
 	p->last_bytes = bar->done;
-	p->last_work = work;
+	p->last_work = work[0];
 }
 
 /* Of two counters that both only grow, the second part of the first. */
@@ -166,6 +188,9 @@ static void fill_bar(struct progress *p, struct bar *bar, struct current *c)
 	bar->counted = __atomic_load_n(&p->found_all, __ATOMIC_ACQUIRE);
 	bar->total = less(&p->found, &p->skipped);
 	bar->all_files = less(&p->found_files, &p->skipped_files);
+	c->streamed += __atomic_load_n(&p->streamed, __ATOMIC_RELAXED);
+	if (bar->done > c->streamed)
+		bar->offloaded = (int)((double)(bar->done - c->streamed) / (double)bar->done * 100);
 	if (!c->busy)
 		return;
 	/* One large file so far, as when a single one is copied. */
@@ -187,31 +212,58 @@ static bool in_foreground(void)
 	return group < 0 || group == getpgrp();
 }
 
-static void draw(struct progress *p, int64_t now)
+/* The line as it is now; bytes put into @line. */
+static size_t line_now(struct progress *p, int64_t now, char line[LINE_MAX_BYTES])
 {
-	char line[LINE_MAX_BYTES];
 	struct current c = {0};
 	struct bar bar;
-	size_t len = 0;
 
 	fill_bar(p, &bar, &c);
 	update_rate(p, &bar, now);
 	bar.rate = (uint64_t)p->rate;
+	bar.left_rate = (uint64_t)p->left_rate;
 	bar.work_rate = (uint64_t)p->work_rate;
-	if (now < p->shown_from || (p->terminal && !in_foreground()))
+	/* The last column stays free, or some terminals go to the next line. */
+	return bar_line(&bar, columns(p) - 1, line, LINE_MAX_BYTES - 8);
+}
+
+static void draw(struct progress *p, int64_t now)
+{
+	char text[LINE_MAX_BYTES], line[LINE_MAX_BYTES + 8];
+	size_t len = 0, n = line_now(p, now, text);
+
+	if (p->silent || now < p->shown_from || (p->terminal && !in_foreground()))
 		return;
 	if (!p->terminal && p->last_draw && now - p->last_draw < SECOND_NS && !p->ending)
 		return;
 	if (p->terminal)
 		line[len++] = '\r';
-	/* The last column stays free, or some terminals go to the next line. */
-	len += bar_line(&bar, columns(p) - 1, line + len, sizeof(line) - len - 4);
+	memcpy(line + len, text, n);
+	len += n;
 	len = (size_t)((char *)mempcpy(line + len, p->terminal ? "\033[K" : "\n",
 				       p->terminal ? 3 : 1) -
 		       line);
 	put_terminal(line, len);
 	p->last_draw = now;
 	p->drawn = true;
+}
+
+/* SIGUSR1: the line once, to stay. */
+static void answer(struct progress *p)
+{
+	const struct timespec at_once = {0};
+	char line[LINE_MAX_BYTES];
+	sigset_t usr1;
+	size_t len;
+
+	sigemptyset(&usr1);
+	sigaddset(&usr1, SIGUSR1);
+	if (sigtimedwait(&usr1, NULL, &at_once) != SIGUSR1)
+		return;
+	len = line_now(p, now_ns(), line);
+	line[len++] = '\n';
+	erase(p);
+	put_terminal(line, len);
 }
 
 static void *run(void *arg)
@@ -228,8 +280,10 @@ static void *run(void *arg)
 		while (!p->ending &&
 		       !pthread_cond_clockwait(&p->wake, &p->lock, CLOCK_MONOTONIC, &until))
 			;
-		if (!p->ending)
+		if (!p->ending) {
+			answer(p);
 			draw(p, now_ns());
+		}
 		/* After a stop of the whole process: no burst of missed ticks. */
 		clock_gettime(CLOCK_MONOTONIC, &until);
 	}
@@ -237,13 +291,13 @@ static void *run(void *arg)
 	return NULL;
 }
 
-static bool wanted(const struct ocp_opts *o, bool terminal)
+static bool wanted(enum when when, bool terminal)
 {
 	const char *term = getenv("TERM");
 
-	if (o->progress == WHEN_NEVER || o->dry_run)
+	if (when == WHEN_NEVER)
 		return false;
-	if (o->progress == WHEN_ALWAYS)
+	if (when == WHEN_ALWAYS)
 		return true;
 	return terminal && !(term && !strcmp(term, "dumb"));
 }
@@ -261,32 +315,84 @@ static int start_thread(struct progress *p)
 	return err;
 }
 
-struct progress *progress_new(const struct ocp_opts *o, unsigned workers)
+static struct progress *progress_make(unsigned workers)
 {
-	bool terminal = isatty(STDERR_FILENO);
-	struct progress *p;
-	unsigned i;
+	size_t size = sizeof(struct progress) + (size_t)workers * sizeof(struct slot);
+	struct progress *p = aligned_alloc(_Alignof(struct progress), size);
 
-	if (!wanted(o, terminal))
-		return NULL;
-	p = aligned_alloc(_Alignof(struct progress),
-			  sizeof(*p) + (size_t)workers * sizeof(p->slots[0]));
 	if (!p)
 		return NULL;
-	memset(p, 0, sizeof(*p) + (size_t)workers * sizeof(p->slots[0]));
+	memset(p, 0, size);
 	p->nslots = workers;
-	p->terminal = terminal;
+	p->terminal = isatty(STDERR_FILENO);
 	p->start = p->last_time = now_ns();
-	p->shown_from = o->progress == WHEN_ALWAYS ? 0 : p->start + AUTO_WAIT;
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->wake, NULL);
-	for (i = 0; i < workers; i++)
+	for (unsigned i = 0; i < workers; i++)
 		pthread_mutex_init(&p->slots[i].lock, NULL);
+	return p;
+}
+
+bool progress_when(const char *word, enum when *when)
+{
+	static const char *const words[] = {
+		[WHEN_AUTO] = "auto", [WHEN_ALWAYS] = "always", [WHEN_NEVER] = "never"};
+
+	for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (!strcmp(word, words[i])) {
+			*when = (enum when)i;
+			return true;
+		}
+	return false;
+}
+
+struct progress *progress_new(enum when when, unsigned workers)
+{
+	struct progress *p;
+
+	if (!wanted(when, isatty(STDERR_FILENO)))
+		return NULL;
+	p = progress_make(workers);
+	if (!p)
+		return NULL;
+	p->shown_from = when == WHEN_ALWAYS ? 0 : p->start + AUTO_WAIT;
 	if (start_thread(p)) {
 		free(p);
 		return NULL;
 	}
+	p->runs = true;
 	return p;
+}
+
+struct progress *progress_on_signal(unsigned workers)
+{
+	struct progress *p = progress_make(workers);
+
+	if (p)
+		p->silent = true;
+	return p;
+}
+
+bool progress_shown(const struct progress *p)
+{
+	return p && !p->silent;
+}
+
+bool progress_wants_name(const struct progress *p, uint64_t size)
+{
+	return p && (!p->silent || !size || size >= NAMED_SIZE);
+}
+
+/* Most runs are over before anybody could ask. */
+static void run_late(struct progress *p, uint64_t size)
+{
+	if (atomic_load_explicit(&p->runs, memory_order_relaxed) ||
+	    (size && size < NAMED_SIZE && now_ns() - p->start < SIGNAL_WAIT))
+		return;
+	pthread_mutex_lock(&p->lock);
+	if (!p->runs && !start_thread(p))
+		p->runs = true;
+	pthread_mutex_unlock(&p->lock);
 }
 
 void progress_free(struct progress *p)
@@ -299,7 +405,8 @@ void progress_free(struct progress *p)
 	p->ending = true;
 	pthread_cond_signal(&p->wake);
 	pthread_mutex_unlock(&p->lock);
-	pthread_join(p->thread, NULL);
+	if (p->runs)
+		pthread_join(p->thread, NULL);
 	/* A log gets the last figures, a terminal its line back. */
 	if (!p->terminal)
 		draw(p, now_ns());
@@ -319,7 +426,9 @@ struct copy_progress *progress_begin(struct progress *p, unsigned worker, const 
 
 	if (!p || worker >= p->nslots)
 		return NULL;
+	run_late(p, size);
 	s = &p->slots[worker];
+	name = name ? name : "";
 	len = strlen(name) + 1;
 	if (len > sizeof(s->name)) {
 		name += len - sizeof(s->name);
@@ -333,7 +442,7 @@ struct copy_progress *progress_begin(struct progress *p, unsigned worker, const 
 	return &s->now;
 }
 
-void progress_end(struct progress *p, unsigned worker)
+void progress_streamed(struct progress *p, unsigned worker, uint64_t bytes)
 {
 	struct slot *s;
 
@@ -341,7 +450,25 @@ void progress_end(struct progress *p, unsigned worker)
 		return;
 	s = &p->slots[worker];
 	pthread_mutex_lock(&s->lock);
+	s->streamed = bytes;
+	s->known = true;
+	pthread_mutex_unlock(&s->lock);
+}
+
+void progress_end(struct progress *p, unsigned worker)
+{
+	struct slot *s;
+	uint64_t streamed;
+
+	if (!p || worker >= p->nslots)
+		return;
+	s = &p->slots[worker];
+	pthread_mutex_lock(&s->lock);
 	s->busy = false;
+	streamed = slot_streamed(s);
+	s->known = false;
+	if (streamed)
+		__atomic_fetch_add(&p->streamed, streamed, __ATOMIC_RELAXED);
 	__atomic_fetch_add(&p->done, __atomic_exchange_n(&s->now.bytes, 0, __ATOMIC_RELAXED),
 			   __ATOMIC_RELEASE);
 	pthread_mutex_unlock(&s->lock);

@@ -145,7 +145,10 @@ static uint64_t time_left(const struct bar *bar)
 {
 	uint64_t done = work(bar, bar->done, bar->files);
 	uint64_t all = work(bar, bar->total, bar->all_files);
-	uint64_t rate = bar->all_files > 1 ? bar->work_rate : bar->rate;
+	uint64_t rate = bar->left_rate ? bar->left_rate : bar->rate;
+
+	if (bar->all_files > 1)
+		rate = bar->work_rate;
 
 	return bar->counted && rate && all > done ? (all - done) / rate + 1 : 0;
 }
@@ -166,6 +169,9 @@ size_t bar_line(const struct bar *bar, unsigned columns, char *text, size_t size
 		put_time(&out, left - 1);
 	if (*bar->strategy)
 		put(&out, "  %s", bar->strategy);
+	/* All or nothing is what the strategy says. */
+	if (bar->offloaded > 0 && bar->offloaded < 100)
+		put(&out, "  %d%% offloaded", bar->offloaded);
 	if (bar->percent >= 0)
 		put(&out, "  %d%% of", bar->percent);
 	/* All so far is ASCII: a byte is a column. */

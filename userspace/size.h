@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* size.h - numbers of bytes for people. */
-#ifndef OCP_SIZE_H
-#define OCP_SIZE_H
+#ifndef USERSPACE_SIZE_H
+#define USERSPACE_SIZE_H
 
 #include <inttypes.h>
 #include <stdint.h>

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef CR_THREAD_H
+#define CR_THREAD_H
+
+#include <pthread.h>
+
+/**
+ * thread_start - pthread_create(3) of a thread that gets no signals
+ *
+ * Signals are for the program's own threads: what a library starts would take those that
+ * others wait for in sigwait(3), or end the program by one that they block.
+ * Return: 0, or a negative errno.
+ */
+int thread_start(pthread_t *thread, void *(*run)(void *), void *arg);
+
+#endif

@@ -6,7 +6,8 @@ _ocp_receive() {
 	local word cur=${COMP_WORDS[COMP_CWORD]}
 	COMPREPLY=()
 	[[ $cur == -* ]] || return 0
-	for word in --dump --list --json --file= --devices --help --version; do
+	for word in --dump --list --json --file= --path= --devices --resume --verify --trust --force-decompress \
+		--jobs= --checkpoint= --progress= --end --verbose --help --version; do
 		[[ $word != "$cur"* ]] || COMPREPLY+=("$word")
 	done
 	[[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace 2>/dev/null

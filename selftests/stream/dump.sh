@@ -169,21 +169,26 @@ refused() {
 	like "ocp-receive: broken: offset *: *" "$(printf '%s\n' "$out" | tail -n 1)" "with $1"
 }
 
-test_a_real_stream_truncated_anywhere_is_refused() {
+# all_refused cuts|flips: what mkstream makes of the small stream, with one process for each
+all_refused() {
+	local n line
 	small_stream
+	mkdir all
+	"$MK" "$1" all <stream
 	for ((n = 0; n < size; n++)); do
-		head -c "$n" stream >broken
-		refused "$n bytes"
+		! "$RECEIVE" --dump -f "all/$n" >/dev/null 2>said || fail "$1: $n is taken"
+		read -r line <said
+		[[ $line == "ocp-receive: all/$n: offset "*": "* ]] || fail "$1: $n: $line"
 	done
+}
+
+test_a_real_stream_truncated_anywhere_is_refused() {
+	all_refused cuts
 }
 
 # The version alone has no checksum: 1 may become 3 there and nobody can tell.
 test_a_real_stream_with_any_byte_changed_is_refused() {
-	small_stream
-	for ((n = 0; n < size; n++)); do
-		"$MK" flip "$n" $((n == 13 ? 0x80 : 1 << n % 8)) <stream >broken
-		refused "byte $n changed"
-	done
+	all_refused flips
 }
 
 test_what_is_right_before_the_error_is_shown() {

@@ -7,7 +7,7 @@
 #include "kselftest_harness.h"
 #include "lab.h"
 #include "lib/bytes.h"
-#include "userspace/stream/crc32c.h"
+#include "lib/crc32c.h"
 
 TEST(checksum_of_the_digits)
 {
@@ -19,18 +19,48 @@ TEST(checksum_of_the_digits)
 	EXPECT_EQ(0u, crc32c(&t, 0, "\0\0\0", 3));
 }
 
-TEST(checksum_of_any_length_and_place)
+static void any_length_and_place(struct __test_metadata *_metadata, const struct crc32c_table *t)
 {
-	struct crc32c_table t;
 	uint8_t bytes[64];
+
+	for (unsigned i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)(i * 37 + 11);
+	for (unsigned at = 0; at < 18; at++)
+		for (unsigned len = 0; len + at <= sizeof(bytes); len++) {
+			ASSERT_EQ(lab_crc32c(at, bytes + at, len), crc32c(t, at, bytes + at, len));
+		}
+}
+
+/* Where three pieces are summed side by side, and just before. */
+TEST(checksum_of_long_data)
+{
+	static uint8_t bytes[3 * 3072 + 17];
+	struct crc32c_table t;
 
 	crc32c_init(&t);
 	for (unsigned i = 0; i < sizeof(bytes); i++)
-		bytes[i] = (uint8_t)(i * 37 + 11);
-	for (unsigned at = 0; at < 9; at++)
-		for (unsigned len = 0; len + at <= sizeof(bytes); len++) {
-			ASSERT_EQ(lab_crc32c(at, bytes + at, len), crc32c(&t, at, bytes + at, len));
-		}
+		bytes[i] = (uint8_t)(i * i / 7 + i);
+	for (unsigned n = 1; n <= 3; n++)
+		for (unsigned len = n * 3072 - 1; len < n * 3072 + 10; len += 3)
+			ASSERT_EQ(lab_crc32c(n * 77, bytes + n, len),
+				  crc32c(&t, n * 77, bytes + n, len));
+}
+
+TEST(checksum_of_any_length_and_place)
+{
+	struct crc32c_table t;
+
+	crc32c_init(&t);
+	any_length_and_place(_metadata, &t);
+}
+
+TEST(checksum_without_the_processor_s_instruction)
+{
+	struct crc32c_table t;
+
+	crc32c_init(&t);
+	t.fast = NULL;
+	any_length_and_place(_metadata, &t);
 }
 
 static void expect_attr(struct __test_metadata *_metadata, const struct stream_cmd *cmd,
@@ -279,6 +309,101 @@ TEST(the_writer_refuses_what_the_reader_would)
 		lab_free(&lab);
 	}
 	EXPECT_EQ(NULL, stream_writer_new(lab_write, NULL, 4));
+}
+
+/* Commands in memory are those that would have been written, numbers that came late among them. */
+TEST(the_writer_puts_the_same_into_memory)
+{
+	static const uint8_t payload[5000] = {1, 2, 3};
+	struct lab lab = {0};
+	struct stream_buffer buffer = {0};
+	struct stream_writer *out = stream_writer_new(lab_write, &lab, 2);
+	struct stream_writer *in = stream_writer_new(NULL, NULL, 2);
+	uint8_t *room;
+
+	ASSERT_TRUE(out && in);
+	stream_writer_into(in, &buffer);
+	for (enum stream_cmd_id id = STREAM_C_SUBVOL; id < STREAM_C_ENABLE_VERITY; id++) {
+		if (id == STREAM_C_ENCODED_WRITE || id == STREAM_C_END)
+			continue;
+		ASSERT_EQ(0, lab_fill(out, id));
+		ASSERT_EQ(0, lab_fill(in, id));
+	}
+	for (unsigned late = 0; late < 2; late++) {
+		struct stream_writer *w = late ? in : out;
+
+		stream_begin(w, STREAM_C_ENCODED_WRITE);
+		stream_put_text(w, STREAM_A_PATH, "file");
+		stream_put_number(w, STREAM_A_FILE_OFFSET, 4096);
+		stream_put_number(w, STREAM_A_UNENCODED_FILE_LEN, late ? 0 : 8192);
+		stream_put_number(w, STREAM_A_UNENCODED_LEN, late ? 0 : 12288);
+		stream_put_number(w, STREAM_A_UNENCODED_OFFSET, 4096);
+		stream_put_number(w, STREAM_A_COMPRESSION, late ? 0 : 2);
+		room = stream_put_room(w, sizeof(payload) + 100);
+		ASSERT_NE(NULL, room);
+		memcpy(room, payload, sizeof(payload));
+		stream_cut_data(w, 100);
+		if (late) {
+			stream_set_number(w, STREAM_A_UNENCODED_FILE_LEN, 8192);
+			stream_set_number(w, STREAM_A_UNENCODED_LEN, 12288);
+			stream_set_number(w, STREAM_A_COMPRESSION, 2);
+		}
+		ASSERT_EQ(0, stream_end(w));
+	}
+	ASSERT_EQ(lab.len, buffer.len + STREAM_HEADER_LEN);
+	EXPECT_EQ(0, memcmp(lab.bytes + STREAM_HEADER_LEN, buffer.bytes, buffer.len));
+
+	stream_begin(in, STREAM_C_TRUNCATE); /* a number that it does not have */
+	stream_set_number(in, STREAM_A_SIZE, 1);
+	EXPECT_EQ(-EINVAL, stream_end(in));
+	stream_writer_free(out);
+	stream_writer_free(in);
+	free(buffer.bytes);
+	lab_free(&lab);
+}
+
+TEST(what_is_held_stays)
+{
+	enum { COUNT = 200, SIZE = 40000 };
+	struct lab lab = {.chunk = 70000};
+	struct stream_writer *w = stream_writer_new(lab_write, &lab, 2);
+	struct stream_reader *r = stream_reader_new(lab_read, &lab);
+	struct stream_memory *memory[COUNT];
+	struct stream_bytes data[COUNT];
+	struct stream_cmd *cmd = malloc(sizeof(*cmd));
+	uint8_t *bytes = malloc(SIZE);
+
+	ASSERT_TRUE(w && r && cmd && bytes);
+	ASSERT_EQ(0, lab_fill(w, STREAM_C_SUBVOL));
+	for (int i = 0; i < COUNT; i++) {
+		stream_begin(w, STREAM_C_WRITE);
+		stream_put_text(w, STREAM_A_PATH, "file");
+		stream_put_number(w, STREAM_A_FILE_OFFSET, 0);
+		memset(bytes, i, SIZE);
+		stream_put_bytes(w, STREAM_A_DATA, bytes, SIZE);
+		ASSERT_EQ(0, stream_end(w));
+	}
+	ASSERT_EQ(0, lab_fill(w, STREAM_C_END));
+	ASSERT_EQ(1, stream_reader_next(r, cmd));
+	for (int i = 0; i < COUNT; i++) {
+		ASSERT_EQ(1, stream_reader_next(r, cmd));
+		memory[i] = stream_hold(r);
+		data[i] = cmd->at[STREAM_A_DATA].bytes;
+	}
+	ASSERT_EQ(1, stream_reader_next(r, cmd));
+	EXPECT_EQ(0, stream_reader_next(r, cmd));
+	stream_reader_free(r);
+	for (int i = 0; i < COUNT; i++) {
+		EXPECT_EQ(SIZE, data[i].len);
+		for (size_t k = 0; k < SIZE; k++) {
+			ASSERT_EQ(i, data[i].data[k]);
+		}
+		stream_release(memory[i]);
+	}
+	stream_writer_free(w);
+	free(cmd);
+	free(bytes);
+	lab_free(&lab);
 }
 
 TEST_HARNESS_MAIN

@@ -68,7 +68,17 @@ test_wrong_use_is_said() {
 	run "$RECEIVE" --dump --list
 	like "*exclude each other*" "$out"
 	run "$RECEIVE" --json --dump
-	like "*--json needs --list*" "$out"
+	like "*--json goes with --list*" "$out"
+	run "$RECEIVE" --jobs=0 .
+	like "*--jobs is a number from 1 to 64*" "$out"
+	run "$RECEIVE" --checkpoint=x .
+	like "*--checkpoint is a number*" "$out"
+	run "$RECEIVE" --progress=x .
+	like "*--progress is auto*" "$out"
+	run "$RECEIVE" --resume --verify .
+	like "*not with --resume*" "$out"
+	run "$RECEIVE" --resume --list
+	like "*are for receiving*" "$out"
 	run "$RECEIVE" --dump file
 	like "*no operand*" "$out"
 	run "$RECEIVE" --dump -f nowhere

@@ -1,48 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# ocp-receive: full streams of btrfs send become directories on any file system.
+# ocp-receive: full streams of btrfs send become directories on any file system, and
+# what is refused.
 . "$(dirname "$0")/../lib.sh"
-RECEIVE=$O/ocp-receive
-MK=$O/selftests/stream/mkstream
-requires "$RECEIVE" "$MK"
-
-# tree DIR: something of every kind
-tree() {
-	mkdir -p "$1/d/e"
-	seq 1 40000 >"$1/seq"
-	head -c 300000 /dev/zero >"$1/zeros"
-	echo hello >"$1/small"
-	truncate -s 1M "$1/hole"
-	ln -s ../../etc/passwd "$1/sym link"
-	ln "$1/small" "$1/d/hard"
-	mkfifo "$1/d/fifo"
-	mknod "$1/dev" b 8 257
-	echo x >"$1/$(printf 'we\nird\tn\\am\001e\377')"
-	cp --reflink=always "$1/seq" "$1/d/e/clone"
-	setfattr -n user.a -v 'va"l' "$1/small"
-	chown 1:2 "$1/small" "$1/d"
-	chmod 4755 "$1/small"
-	chmod 1777 "$1/d"
-	touch -d 1990-01-01T00:00:00.123456789 "$1/seq" "$1/d/e"
-}
-
-# source_tree: $source, a read-only snapshot with that in it
-source_tree() {
-	local top
-	requires btrfs rsync setfattr
-	top=$(make_fs btrfs 200M "${1-compress-force=zstd}")
-	btrfs -q subvolume create "$top/s"
-	tree "$top/s"
-	btrfs -q subvolume snapshot -r "$top/s" "$top/one"
-	source=$top/one
-}
-
-# equal DIR DIR: contents, names, all attributes to the nanosecond
-equal() {
-	is "" "$(rsync --dry-run -aHAXc --devices --specials --itemize-changes --delete "$1/" "$2/")"
-	diff <(cd "$1" && find . -printf '%P %M %U %G %T@ %s\n' | grep -v '^[^ ]* d' | sort) \
-		<(cd "$2" && find . -printf '%P %M %U %G %T@ %s\n' | grep -v '^[^ ]* d' | sort)
-}
+. "$(dirname "$0")/streams.lib"
 
 # received TARGET: every kind of stream there equals its source
 received() {
@@ -52,8 +13,8 @@ received() {
 		btrfs send -q $kind "$source" >stream || skip "no streams with $kind"
 		"$RECEIVE" --devices -f stream "$1"
 		equal "$source" "$1/one"
-		is one "$(find "$1" -mindepth 1 -maxdepth 1 ! -name lost+found -printf '%f')"
-		rm -r "$1/one"
+		is one "$(visible "$1")"
+		remove "$1/one"
 	done
 }
 
@@ -69,7 +30,7 @@ test_streams_become_directories_of_xfs() {
 	received "$(make_fs xfs 300M)"
 }
 
-test_streams_become_directories_of_btrfs() {
+test_streams_become_subvolumes_of_btrfs() {
 	source_tree
 	received "$(make_fs btrfs 200M)"
 }
@@ -102,7 +63,8 @@ nothing_outside() {
 	is 1 "$status"
 	is safe "$(cat box/outside)"
 	is "in outside" "$(cd box && echo *)"
-	is .vol.receiving "$(ls -A box/in)"
+	is ".ocp-receive .vol.receiving" "$(cd box/in && echo .[!.]*)"
+	is "" "$(visible box/in)"
 }
 
 test_no_way_out_by_names() {
@@ -131,8 +93,8 @@ test_devices_need_their_option() {
 	run "$RECEIVE" -f stream in
 	is 1 "$status"
 	like "*(mknod): a device, which only --devices allows: *" "$out"
-	like "*one: what was received of it is in .one.receiving" "$out"
-	is .one.receiving "$(ls -A in)"
+	like "*one: what was received of it is in .one.receiving; --resume goes on *" "$out"
+	is "" "$(visible in)"
 }
 
 test_a_truncated_stream_never_looks_complete() {
@@ -144,7 +106,7 @@ test_a_truncated_stream_never_looks_complete() {
 		run "$RECEIVE" -f <(head -c "$n" stream) in
 		is 1 "$status" "$n bytes"
 		[ ! -e in/vol ] || fail "complete after $n bytes"
-		rm -rf in/.vol.receiving
+		rm -rf in/.vol.receiving in/.ocp-receive
 	done
 	"$RECEIVE" -f stream in
 	[ -f in/vol/file ]
@@ -159,7 +121,27 @@ test_what_stands_there_is_kept() {
 	rmdir in/vol
 	mkdir in/.vol.receiving
 	run "$RECEIVE" -f stream in
-	like "*what an earlier run has left stands in the way: vol" "$out"
+	like "*what an earlier run has left stands in the way: *: vol" "$out"
+}
+
+# ext4 gives the number of an inode that was removed to the next one.
+test_another_directory_under_its_name_is_no_parent() {
+	local dir top ino
+	requires ext4
+	source_tree
+	top=${source%/*}
+	dir=$(make_fs ext4 64M)
+	btrfs -q subvolume snapshot -r "$top/s" "$top/two"
+	btrfs send -q -p "$source" "$top/two" >stream
+	btrfs send -q "$source" | "$RECEIVE" --devices "$dir"
+	ino=$(stat -c %i "$dir/one")
+	rm -r "$dir/one"
+	mkdir "$dir/one"
+	[ "$ino" = "$(stat -c %i "$dir/one")" ] || skip "this ext4 gave it another number"
+	run "$RECEIVE" --devices -f stream "$dir"
+	is 1 "$status"
+	like "*the subvolume it builds on was not received here*" "$out"
+	is "one" "$(visible "$dir")"
 }
 
 test_what_is_not_served_is_said() {
@@ -173,7 +155,7 @@ test_what_is_not_served_is_said() {
 	btrfs send -q -p "$source" "$top/two" >stream
 	run "$RECEIVE" -f stream in
 	is 1 "$status"
-	like "*an incremental stream, which this version does not serve: two" "$out"
+	like "*the subvolume it builds on was not received here: uuid *: two" "$out"
 }
 
 run_tests "$@"

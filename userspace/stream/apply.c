@@ -1,240 +1,350 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/*
- * A subvolume grows in a directory with a temporary name and gets its own when
- * its last command has been done.  Names, attributes and dispatch are here,
- * contents in apply_data.c, the way to a file in place.c.
- */
 #include "apply.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/sysmacros.h>
 
-#include "lib/codec.h"
+#include "state.h"
 
-static int unserved(struct apply *a, const char *reason)
+int refuse(struct apply *a, int err, const char *reason)
 {
 	a->reason = reason;
-	return -EOPNOTSUPP;
-}
-
-static void forget(struct apply *a)
-{
-	cr_close(a->root);
-	a->root = NULL;
-	free(a->name);
-	free(a->temp);
-	a->name = a->temp = NULL;
-}
-
-/* Whole: what was written is heard of, then it gets its name. */
-static int finish(struct apply *a)
-{
-	int err;
-
-	if (!a->root)
-		return 0;
-	err = place_close(a);
-	if (!err)
-		err = cr_rename(a->target, a->temp, a->name, RENAME_NOREPLACE);
-	if (err == -EINVAL || err == -EOPNOTSUPP) /* no such flag there; looked at in begin() */
-		err = cr_rename(a->target, a->temp, a->name, 0);
-	if (!err)
-		forget(a);
 	return err;
 }
 
-static int begin(struct apply *a, const struct stream_cmd *cmd)
+void say(struct apply *a, const char *format, ...)
 {
-	const char *name = stream_text(cmd, STREAM_A_PATH);
-	struct statx stx;
-	int err = finish(a);
+	char text[512];
+	va_list args;
 
-	if (err)
-		return err;
-	if (strchr(name, '/'))
-		return unserved(a, "a subvolume below another directory");
-	if (!cr_getattr(a->target, name, &stx)) {
-		a->reason = "the target has this name already";
-		return -EEXIST;
-	}
-	a->name = strdup(name);
-	if (!a->name || asprintf(&a->temp, ".%.200s.receiving", name) < 0) {
-		free(a->name);
-		a->name = a->temp = NULL;
-		return -ENOMEM;
-	}
-	memcpy(a->uuid, cmd->at[STREAM_A_UUID].bytes.data, sizeof(a->uuid));
-	err = cr_mkdir(a->target, a->temp, 0700);
-	if (err == -EEXIST)
-		a->reason = "what an earlier run has left stands in the way";
-	if (!err)
-		err = cr_openat(a->target, a->temp, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
-				0, &a->root);
-	if (err) {
-		a->root = NULL;
-		forget(a);
-	}
-	return err;
+	if (!a->say)
+		return;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	a->say(text);
 }
 
-static int make_file(struct file *dir, const char *name)
+void warn_user(struct apply *a, const char *format, ...)
 {
-	struct file *file;
-	int err = cr_openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600,
-			    &file);
+	char text[512];
+	va_list args;
 
-	return err ? err : cr_close(file);
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	a->warn(text);
 }
 
-/* The number is as the kernel gives it to user space: minor, major, more of minor. */
-static int make_node(struct apply *a, struct file *dir, const char *name,
-		     const struct stream_cmd *cmd)
+int apply_init(struct apply *a, struct file *target, struct stream_reader *reader)
 {
-	mode_t mode = (mode_t)stream_number(cmd, STREAM_A_MODE);
-	uint64_t dev = stream_number(cmd, STREAM_A_RDEV);
-
-	if ((S_ISBLK(mode) || S_ISCHR(mode)) && !a->devices)
-		return unserved(a, "a device, which only --devices allows");
-	if (!S_ISBLK(mode) && !S_ISCHR(mode) && !S_ISFIFO(mode) && !S_ISSOCK(mode)) {
-		a->reason = "mknod of something else than a device, fifo or socket";
-		return -EINVAL;
-	}
-	return cr_mknod(dir, name, (mode & S_IFMT) | 0600,
-			makedev((dev >> 8) & 0xfff, (dev & 0xff) | ((dev >> 12) & 0xfff00)));
+	a->target = target;
+	a->reader = reader;
+	a->fsuid = geteuid();
+	return queue_new(a, a->o.jobs) ? 0 : -ENOMEM;
 }
 
-static int two_places(struct apply *a, const struct stream_cmd *cmd, struct file *dir,
-		      const char *name)
+/* With all that it points to; free() ends it. */
+static struct stream_cmd *cmd_copy(const struct stream_cmd *cmd)
 {
-	bool rename = cmd->id == STREAM_C_RENAME;
-	const char *path = stream_text(cmd, rename ? STREAM_A_PATH_TO : STREAM_A_PATH_LINK);
-	const char *other;
-	struct file *there;
-	int err = place_find(a, path, &there, &other);
+	struct stream_cmd *copy = malloc(sizeof(*copy) + cmd->len + 1);
+	uint8_t *bytes = (uint8_t *)(copy + 1);
 
-	if (err)
-		return err;
-	err = rename ? cr_rename_to(dir, name, there, other, 0) : cr_link(there, other, dir, name);
-	place_put(a, there);
-	return err;
+	if (!copy)
+		return NULL;
+	*copy = *cmd;
+	memcpy(bytes, cmd->bytes, cmd->len);
+	bytes[cmd->len] = '\0';
+	copy->bytes = bytes;
+	for (unsigned id = 1; id < STREAM_ATTRS; id++)
+		if (stream_has(cmd, id))
+			copy->at[id].bytes.data = bytes + (cmd->at[id].bytes.data - cmd->bytes);
+	return copy;
 }
 
-/* What btrfs keeps in these means nothing elsewhere. */
-static int set_xattr(struct file *dir, const char *name, const struct stream_cmd *cmd)
+static bool makes_name(const struct stream_cmd *cmd)
 {
-	bool set = cmd->id == STREAM_C_SET_XATTR;
-	const struct xattr x = {
-		.key = stream_text(cmd, STREAM_A_XATTR_NAME),
-		.value = set ? cmd->at[STREAM_A_XATTR_DATA].bytes.data : NULL,
-		.len = set ? cmd->at[STREAM_A_XATTR_DATA].bytes.len : 0,
-	};
-	int err = cr_setxattr(dir, name, &x);
-
-	return err == -EOPNOTSUPP && !strncmp(x.key, "btrfs.", 6) ? 0 : err;
+	return cmd->id >= STREAM_C_MKFILE && cmd->id <= STREAM_C_SYMLINK;
 }
 
-static int set_attr(struct file *dir, const char *name, const struct stream_cmd *cmd)
+static bool begins_subvol(const struct stream_cmd *cmd)
 {
-	struct iattr attr = {0};
-
-	if (cmd->id == STREAM_C_CHMOD) {
-		attr.valid = ATTR_MODE;
-		attr.mode = (mode_t)stream_number(cmd, STREAM_A_MODE) & 07777;
-	} else if (cmd->id == STREAM_C_CHOWN) {
-		attr.valid = ATTR_OWNER;
-		attr.uid = (uid_t)stream_number(cmd, STREAM_A_UID);
-		attr.gid = (gid_t)stream_number(cmd, STREAM_A_GID);
-	} else {
-		attr.valid = ATTR_TIMES;
-		attr.atime = cmd->at[STREAM_A_ATIME].time;
-		attr.mtime = cmd->at[STREAM_A_MTIME].time;
-	}
-	return cr_setattr(dir, name, &attr);
+	return cmd->id == STREAM_C_SUBVOL || cmd->id == STREAM_C_SNAPSHOT;
 }
 
-/* Commands about the name @name in @dir, or with NULL about the root. */
-static int at_place(struct apply *a, const struct stream_cmd *cmd, struct file *dir,
-		    const char *name)
+/* Commands within a subvolume. */
+static int within(struct apply *a, const struct stream_cmd *cmd)
 {
 	switch (cmd->id) {
 	case STREAM_C_MKFILE:
-		return make_file(dir, name);
 	case STREAM_C_MKDIR:
-		return cr_mkdir(dir, name, 0700);
 	case STREAM_C_MKNOD:
-		return make_node(a, dir, name, cmd);
 	case STREAM_C_MKFIFO:
-		return cr_mknod(dir, name, S_IFIFO | 0600, 0);
 	case STREAM_C_MKSOCK:
-		return cr_mknod(dir, name, S_IFSOCK | 0600, 0);
 	case STREAM_C_SYMLINK:
-		return cr_symlink(dir, name, stream_text(cmd, STREAM_A_PATH_LINK));
+		return names_make(a, cmd, stream_text(cmd, STREAM_A_PATH));
 	case STREAM_C_RENAME:
+		return names_rename(a, cmd);
 	case STREAM_C_LINK:
-		return two_places(a, cmd, dir, name);
+		return names_link(a, cmd);
 	case STREAM_C_UNLINK:
-		return cr_unlink(dir, name, 0);
 	case STREAM_C_RMDIR:
-		return cr_unlink(dir, name, AT_REMOVEDIR);
+		return names_remove(a, cmd);
 	case STREAM_C_SET_XATTR:
-		return set_xattr(dir, name, cmd);
+	case STREAM_C_REMOVE_XATTR:
+		return inode_xattr(a, cmd);
 	case STREAM_C_CHMOD:
 	case STREAM_C_CHOWN:
 	case STREAM_C_UTIMES:
-		return set_attr(dir, name, cmd);
+		return inode_attr(a, cmd);
+	case STREAM_C_FILEATTR:
+		return inode_flags(a, cmd);
+	case STREAM_C_ENABLE_VERITY:
+		return inode_verity(a, cmd);
+	case STREAM_C_UPDATE_EXTENT:
+		return refuse(a, -EOPNOTSUPP,
+			      "a stream without data, of which no files can be made");
 	default:
-		return unserved(a, "a command that this version does not serve");
+		return content_op(a, cmd);
 	}
 }
 
-static int names_and_attributes(struct apply *a, const struct stream_cmd *cmd)
+static int run(struct apply *a, const struct stream_cmd *cmd)
 {
-	struct file *dir;
-	const char *name;
-	int err = place_close(a); /* its times and names may be what changes */
+	char path[256];
+	int err;
 
-	if (!err)
-		err = place_find(a, stream_text(cmd, STREAM_A_PATH), &dir, &name);
+	if (begins_subvol(cmd))
+		return subvol_begin(a, cmd);
+	if (cmd->id == STREAM_C_END)
+		return subvol_finish(a);
+	if (!a->tree)
+		return refuse(a, -EINVAL, "it belongs to no subvolume");
+	err = within(a, cmd);
+	if (err || a->skim)
+		return err;
+	err = tree_trim(a->tree, TREE_OPEN, path, sizeof(path));
+	if (err) {
+		snprintf(a->reason_text, sizeof(a->reason_text), "closing %.150s: %s", path,
+			 strerror(-err));
+		a->reason = a->reason_text;
+	}
+	return err;
+}
+
+static void forget_make(struct apply *a)
+{
+	free(a->make);
+	a->make = NULL;
+}
+
+/* Under the name that it has. */
+static int flush_make(struct apply *a)
+{
+	uint64_t now = a->count;
+	int err;
+
+	if (!a->make)
+		return 0;
+	a->count = a->make_count;
+	a->tolerant = a->count <= a->resume.begun;
+	state_begun(a->state, a->count);
+	err = run(a, a->make);
+	a->make_failed = err != 0;
 	if (err)
 		return err;
-	err = at_place(a, cmd, dir, name);
-	place_put(a, dir);
-	return err;
+	state_done(a->state, a->count, a->make_hash);
+	a->count = now;
+	forget_make(a);
+	return 0;
+}
+
+/* An earlier run that was cut off either held it back, too, or gave it this name at once. */
+static bool renames_make(const struct apply *a, const struct stream_cmd *cmd)
+{
+	if (cmd->id != STREAM_C_RENAME || !a->make)
+		return false;
+	if (a->make_count <= a->resume.begun && a->count > a->resume.begun)
+		return false;
+	return !strcmp(stream_text(cmd, STREAM_A_PATH), stream_text(a->make, STREAM_A_PATH));
+}
+
+/* What is there already must be replaced by a rename. */
+static int make_renamed(struct apply *a, const struct stream_cmd *cmd)
+{
+	int err;
+
+	a->tolerant = a->make_count <= a->resume.begun;
+	state_begun(a->state, a->count);
+	err = names_make(a, a->make, stream_text(cmd, STREAM_A_PATH_TO));
+	a->make_failed = err && (err != -EEXIST || a->tolerant);
+	if (!err)
+		forget_make(a);
+	if (!err || a->make_failed)
+		return err;
+	a->reason = NULL;
+	err = flush_make(a);
+	if (err)
+		return err;
+	state_begun(a->state, a->count);
+	return names_rename(a, cmd);
+}
+
+/* One of the commands that the earlier run had under way, kept until the stream is known. */
+static bool was_under_way(const struct apply *a, uint64_t count)
+{
+	for (unsigned i = 0; i < STATE_SLOTS; i++)
+		if (a->resume.slots[i] == count)
+			return true;
+	return false;
+}
+
+struct again {
+	struct stream_cmd *cmd;
+	uint64_t count;
+	struct again *next;
+};
+
+static int keep_again(struct apply *a, const struct stream_cmd *cmd)
+{
+	struct again *again = malloc(sizeof(*again)), **at = &a->again;
+
+	if (!again)
+		return -ENOMEM;
+	*again = (struct again){.cmd = cmd_copy(cmd), .count = a->count};
+	if (!again->cmd) {
+		free(again);
+		return -ENOMEM;
+	}
+	while (*at)
+		at = &(*at)->next;
+	*at = again;
+	return 0;
+}
+
+static void forget_again(struct apply *a)
+{
+	struct again *again;
+
+	while ((again = a->again)) {
+		a->again = again->next;
+		free(again->cmd);
+		free(again);
+	}
+}
+
+/* The stream is the same one so far: what was under way is done now, in its order. */
+static int do_again(struct apply *a)
+{
+	uint64_t now = a->count;
+	int err = 0;
+
+	a->tolerant = true;
+	if (a->tree)
+		tree_keep_dirs(a->tree, false);
+	for (struct again *again = a->again; again && !err; again = again->next) {
+		a->count = again->count;
+		err = run(a, again->cmd);
+		/* Its bytes are ours, and not the reader's. */
+		if (!err)
+			err = queue_wait(a->queue, NULL);
+		if (!err)
+			state_forget(a->state, again->count);
+	}
+	if (err)
+		return err;
+	a->count = now;
+	forget_again(a);
+	return 0;
+}
+
+/* A command that the earlier run has done. */
+static int skim(struct apply *a, const struct stream_cmd *cmd, uint64_t hash)
+{
+	int err = 0;
+
+	if (a->count == a->resume.subvol)
+		err = subvol_again(a, cmd, a->resume.root_ino);
+	else if (a->tree && !begins_subvol(cmd) && cmd->id != STREAM_C_END)
+		err = was_under_way(a, a->count) ? keep_again(a, cmd) : 0;
+	if (!err && a->tree && a->count != a->resume.subvol && !begins_subvol(cmd) &&
+	    cmd->id != STREAM_C_END && !was_under_way(a, a->count)) {
+		a->skim = true;
+		err = within(a, cmd);
+		a->skim = false;
+	}
+	if (err || a->count < a->resume.done)
+		return err;
+	if (hash != a->resume.hash)
+		return refuse(a, -EUCLEAN,
+			      "up to here this is not the stream that the earlier run received");
+	return do_again(a);
 }
 
 int apply_command(struct apply *a, const struct stream_cmd *cmd)
 {
+	uint64_t hash;
+	int err = 0;
+
 	a->reason = NULL;
-	switch (cmd->id) {
-	case STREAM_C_SUBVOL:
-		return begin(a, cmd);
-	case STREAM_C_SNAPSHOT:
-		return unserved(a, "an incremental stream, which this version does not serve");
-	case STREAM_C_END:
-		return finish(a);
-	case STREAM_C_WRITE:
-		return apply_write(a, cmd);
-	case STREAM_C_ENCODED_WRITE:
-		return apply_encoded(a, cmd);
-	case STREAM_C_CLONE:
-		return apply_clone(a, cmd);
-	case STREAM_C_TRUNCATE:
-		return apply_truncate(a, cmd);
-	case STREAM_C_UPDATE_EXTENT:
-		return unserved(a, "a stream without data, of which no files can be made");
-	default:
-		return names_and_attributes(a, cmd);
+	a->count++;
+	if (a->count == 1 && begins_subvol(cmd))
+		err = apply_begin_state(a, stream_text(cmd, STREAM_A_PATH));
+	if (err)
+		return err;
+	hash = state_command(a->state, cmd);
+	if (a->count <= a->resume.done)
+		return skim(a, cmd, hash);
+	if (renames_make(a, cmd)) {
+		err = make_renamed(a, cmd);
+	} else {
+		err = flush_make(a);
+		if (!err && makes_name(cmd) && a->tree) {
+			a->make = cmd_copy(cmd);
+			a->make_count = a->count;
+			a->make_hash = hash;
+			return a->make ? 0 : -ENOMEM;
+		}
+		a->tolerant = a->count <= a->resume.begun;
+		if (!err)
+			state_begun(a->state, a->count);
+		if (!err)
+			err = run(a, cmd);
 	}
+	if (!err && a->tolerant) {
+		err = queue_wait(a->queue, NULL);
+		if (!err)
+			state_forget(a->state, a->count);
+	}
+	if (!err)
+		state_done(a->state, a->count, hash);
+	return err;
+}
+
+int apply_part(struct apply *a, const struct stream_cmd *cmd)
+{
+	a->reason = NULL;
+	return run(a, cmd);
+}
+
+int apply_settle(struct apply *a)
+{
+	return queue_wait(a->queue, NULL);
 }
 
 void apply_end(struct apply *a)
 {
-	place_close(a);
-	codec_ctx_free(a->codec);
-	a->codec = NULL;
-	if (a->root)
-		forget(a);
+	queue_free(a->queue);
+	a->queue = NULL;
+	forget_make(a);
+	forget_again(a);
+	subvol_forget(a);
+	sources_close(a);
+	state_free(a->state);
+	a->state = NULL;
+	free(a->checkpoint);
+	a->checkpoint = NULL;
 }

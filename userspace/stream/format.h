@@ -150,9 +150,10 @@ struct stream_value {
 /* One command with its attributes, each at its number where have has its bit. */
 struct stream_cmd {
 	enum stream_cmd_id id;
-	uint64_t offset; /* where it begins, in bytes from the beginning of the input */
-	size_t len;	 /* bytes it takes there */
-	uint64_t have;	 /* STREAM_BIT() of each attribute */
+	uint64_t offset;      /* where it begins, in bytes from the beginning of the input */
+	size_t len;	      /* bytes it takes there */
+	const uint8_t *bytes; /* all of it, but for NULs that were put behind texts */
+	uint64_t have;	      /* STREAM_BIT() of each attribute */
 	struct stream_value at[STREAM_ATTRS];
 };
 

@@ -8,22 +8,40 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "crc32c.h"
 #include "lib/bytes.h"
+#include "lib/crc32c.h"
 
-#define BUFFER_FIRST (256u << 10)
+#define MEMORY_SIZE (512u << 10) /* a few of them stay in a processor's cache */
+#define LEAST_READ  65536u
+#define SPARES	    16u
+
+/*
+ * A large command is read up to where it ends and a little on, so that hardly anything of
+ * what follows has to be moved to other memory.  Small ones are read many at a time.
+ */
+#define LARGE_COMMAND 16384u
+#define READ_AHEAD    256u
 
 enum place { AT_HEADER, AT_SUBVOL, INSIDE, BROKEN };
+
+struct stream_memory {
+	atomic_uint holds;
+	size_t size;
+	uint8_t bytes[]; /* one more than size, for a NUL */
+};
 
 struct stream_reader {
 	stream_read_fn read;
 	void *arg;
-	uint8_t *buf; /* one byte more than size, for a NUL */
+	struct stream_memory *memory;
+	struct stream_memory *spare[SPARES]; /* left full; free again when nobody holds them */
+	uint8_t *buf;			     /* of memory */
 	size_t size;
 	size_t begin, end; /* what is in it */
 	uint64_t offset;   /* of begin in the input */
@@ -45,6 +63,69 @@ ssize_t stream_read_fd(void *arg, void *buf, size_t len)
 	return n < 0 ? -errno : n;
 }
 
+static struct stream_memory *memory_new(size_t size)
+{
+	struct stream_memory *m = malloc(sizeof(*m) + size + 1);
+
+	if (!m)
+		return NULL;
+	atomic_init(&m->holds, 1);
+	m->size = size;
+	return m;
+}
+
+static bool use_memory(struct stream_reader *r, struct stream_memory *m)
+{
+	if (!m)
+		return false;
+	r->memory = m;
+	r->buf = m->bytes;
+	r->size = m->size;
+	return true;
+}
+
+struct stream_memory *stream_hold(struct stream_reader *r)
+{
+	atomic_fetch_add_explicit(&r->memory->holds, 1, memory_order_relaxed);
+	return r->memory;
+}
+
+void stream_release(struct stream_memory *m)
+{
+	if (m && atomic_fetch_sub_explicit(&m->holds, 1, memory_order_acq_rel) == 1)
+		free(m);
+}
+
+static bool held(const struct stream_memory *m)
+{
+	return atomic_load_explicit(&m->holds, memory_order_acquire) > 1;
+}
+
+/* One that was left and is free again, or a new one. */
+static struct stream_memory *memory_get(struct stream_reader *r, size_t need)
+{
+	for (unsigned i = 0; need <= MEMORY_SIZE && i < SPARES; i++) {
+		struct stream_memory *m = r->spare[i];
+
+		if (m && !held(m)) {
+			r->spare[i] = NULL;
+			return m;
+		}
+	}
+	return memory_new(need > MEMORY_SIZE ? need : MEMORY_SIZE);
+}
+
+/* Who holds it has it still. */
+static void memory_leave(struct stream_reader *r, struct stream_memory *m)
+{
+	for (unsigned i = 0; m->size == MEMORY_SIZE && i < SPARES; i++)
+		if (!r->spare[i]) {
+			r->spare[i] = m;
+			return;
+		}
+	stream_release(m);
+}
+
 struct stream_reader *stream_reader_new(stream_read_fn fn, void *arg)
 {
 	struct stream_reader *r = calloc(1, sizeof(*r));
@@ -53,10 +134,8 @@ struct stream_reader *stream_reader_new(stream_read_fn fn, void *arg)
 		return NULL;
 	r->read = fn;
 	r->arg = arg;
-	r->size = BUFFER_FIRST;
-	r->buf = malloc(r->size + 1);
 	crc32c_init(&r->crc);
-	if (r->buf)
+	if (use_memory(r, memory_new(MEMORY_SIZE)))
 		return r;
 	free(r);
 	return NULL;
@@ -66,7 +145,9 @@ void stream_reader_free(struct stream_reader *r)
 {
 	if (!r)
 		return;
-	free(r->buf);
+	for (unsigned i = 0; i < SPARES; i++)
+		stream_release(r->spare[i]);
+	stream_release(r->memory);
 	free(r);
 }
 
@@ -114,21 +195,30 @@ __attribute__((format(printf, 4, 5))) static int fail(struct stream_reader *r, i
 
 static int make_room(struct stream_reader *r, size_t need)
 {
-	uint8_t *bigger;
+	struct stream_memory *old = r->memory, *next = old;
+	size_t have = r->end - r->begin;
 
-	if (r->size - r->begin >= need)
+	/* What is left of it is not worth a read once it is all consumed. */
+	if (r->size - r->begin >= need && (have || r->size - r->begin >= LEAST_READ))
 		return 0;
-	memmove(r->buf, r->buf + r->begin, r->end - r->begin);
-	r->end -= r->begin;
-	r->begin = 0;
-	if (r->size >= need)
-		return 0;
-	bigger = realloc(r->buf, need + 1);
-	if (!bigger)
+	if (r->size < need || held(old))
+		next = memory_get(r, need);
+	if (!next)
 		return fail(r, -ENOMEM, 0, "no memory for a command of %zu bytes", need);
-	r->buf = bigger;
-	r->size = need;
+	memmove(next->bytes, r->buf + r->begin, have);
+	r->begin = 0;
+	r->end = have;
+	use_memory(r, next);
+	if (next != old)
+		memory_leave(r, old);
 	return 0;
+}
+
+static size_t read_size(const struct stream_reader *r, size_t need)
+{
+	size_t most = r->size - r->end, want = r->begin + need - r->end + READ_AHEAD;
+
+	return need >= LARGE_COMMAND && want < most ? want : most;
 }
 
 /* Bytes there, as many as needed or all up to the end of the input: r->end tells. */
@@ -138,7 +228,7 @@ static int fill(struct stream_reader *r, size_t need)
 	ssize_t n = 1;
 
 	while (!err && n && r->end - r->begin < need) {
-		n = r->read(r->arg, r->buf + r->end, r->size - r->end);
+		n = r->read(r->arg, r->buf + r->end, read_size(r, need));
 		if (n < 0)
 			return fail(r, (int)n, r->end - r->begin, "cannot read: %s",
 				    strerror((int)-n));
@@ -231,6 +321,7 @@ static int load_command(struct stream_reader *r, struct stream_cmd *cmd)
 			    get_le32(p + 6));
 	cmd->id = r->error.id;
 	cmd->offset = r->offset;
+	cmd->bytes = p;
 	cmd->len = STREAM_CMD_LEN + len;
 	return 1;
 }

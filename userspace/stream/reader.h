@@ -53,6 +53,18 @@ void stream_reader_free(struct stream_reader *r);
  */
 int stream_reader_next(struct stream_reader *r, struct stream_cmd *cmd);
 
+/* What commands lie in. */
+struct stream_memory;
+
+/**
+ * stream_hold - keep what the last command points to beyond the next call
+ *
+ * That is its bytes; the NUL behind a text may go with the next call.
+ * Return: to be given to stream_release() by any thread, once for each hold.
+ */
+struct stream_memory *stream_hold(struct stream_reader *r);
+void stream_release(struct stream_memory *memory);
+
 /** stream_version - version of the stream the last command was in; 0 before the first */
 unsigned stream_version(const struct stream_reader *r);
 

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "crc32c.h"
 #include "lib/bytes.h"
+#include "lib/crc32c.h"
 
 #define BUFFER_FIRST (64u << 10)
 
@@ -21,8 +21,10 @@ struct stream_writer {
 	int err;
 	enum stream_cmd_id id;
 	uint64_t have;
-	uint8_t *buf;
-	size_t len, size;
+	struct stream_buffer own, *buffer; /* the command lies behind what is finished */
+	size_t len;			   /* of the command */
+	size_t room;			   /* of data that stand last, for stream_cut_data() */
+	size_t at[STREAM_ATTRS];	   /* in the command: values, for stream_set_number() */
 	struct crc32c_table crc;
 };
 
@@ -53,20 +55,23 @@ struct stream_writer *stream_writer_new(stream_write_fn fn, void *arg, unsigned 
 	w->write = fn;
 	w->arg = arg;
 	w->version = version;
-	w->size = BUFFER_FIRST;
-	w->buf = malloc(w->size);
+	w->buffer = &w->own;
 	crc32c_init(&w->crc);
-	if (w->buf)
-		return w;
-	free(w);
-	return NULL;
+	return w;
+}
+
+void stream_writer_into(struct stream_writer *w, struct stream_buffer *buffer)
+{
+	w->buffer = buffer;
+	w->write = NULL;
+	w->header = true;
 }
 
 void stream_writer_free(struct stream_writer *w)
 {
 	if (!w)
 		return;
-	free(w->buf);
+	free(w->own.bytes);
 	free(w);
 }
 
@@ -76,16 +81,45 @@ static void broken(struct stream_writer *w, int err)
 		w->err = err;
 }
 
-static void write_header(struct stream_writer *w)
+int stream_write_header(stream_write_fn fn, void *arg, unsigned version)
 {
 	uint8_t header[STREAM_HEADER_LEN] = STREAM_MAGIC;
-	int err;
 
-	put_le32(header + STREAM_MAGIC_LEN, w->version);
-	err = w->write(w->arg, header, sizeof(header));
+	put_le32(header + STREAM_MAGIC_LEN, version);
+	return fn(arg, header, sizeof(header));
+}
+
+static void write_header(struct stream_writer *w)
+{
+	int err = stream_write_header(w->write, w->arg, w->version);
+
 	if (err)
 		broken(w, err);
 	w->header = true;
+}
+
+static uint8_t *command(const struct stream_writer *w)
+{
+	return w->buffer->bytes + w->buffer->len;
+}
+
+/* Room for @len bytes behind what there is of the command. */
+static int make_room(struct stream_writer *w, size_t len)
+{
+	struct stream_buffer *b = w->buffer;
+	size_t need = b->len + w->len + len, size = b->size ? b->size : BUFFER_FIRST;
+	uint8_t *bigger;
+
+	if (need <= b->size)
+		return 0;
+	while (size < need)
+		size *= 2;
+	bigger = realloc(b->bytes, size);
+	if (!bigger)
+		return -ENOMEM;
+	b->bytes = bigger;
+	b->size = size;
+	return 0;
 }
 
 void stream_begin(struct stream_writer *w, enum stream_cmd_id id)
@@ -99,30 +133,31 @@ void stream_begin(struct stream_writer *w, enum stream_cmd_id id)
 	w->id = id;
 	w->have = 0;
 	w->closed = false;
-	memset(w->buf, 0, STREAM_CMD_LEN);
+	w->room = 0;
+	w->len = 0;
+	if (make_room(w, STREAM_CMD_LEN)) {
+		broken(w, -ENOMEM);
+		return;
+	}
+	memset(command(w), 0, STREAM_CMD_LEN);
 	w->len = STREAM_CMD_LEN;
 }
 
+/* @bytes NULL: room for them, which the caller fills. */
 static void append(struct stream_writer *w, const void *bytes, size_t len)
 {
-	size_t most = w->version == 1 ? STREAM_PAYLOAD_V1 : STREAM_PAYLOAD_MAX, size;
-	uint8_t *bigger;
+	size_t most = w->version == 1 ? STREAM_PAYLOAD_V1 : STREAM_PAYLOAD_MAX;
 
 	if (!w->err && len > most + STREAM_CMD_LEN - w->len)
 		broken(w, -EMSGSIZE);
 	if (w->err || !len)
 		return;
-	if (len > w->size - w->len) {
-		size = 2 * w->size > w->len + len ? 2 * w->size : w->len + len;
-		bigger = realloc(w->buf, size);
-		if (!bigger) {
-			broken(w, -ENOMEM);
-			return;
-		}
-		w->buf = bigger;
-		w->size = size;
+	if (make_room(w, len)) {
+		broken(w, -ENOMEM);
+		return;
 	}
-	memcpy(w->buf + w->len, bytes, len);
+	if (bytes)
+		memcpy(command(w) + w->len, bytes, len);
 	w->len += len;
 }
 
@@ -165,6 +200,7 @@ static void put(struct stream_writer *w, enum stream_attr_id attr, const void *b
 	} else {
 		append(w, head, 4);
 	}
+	w->at[attr] = w->len;
 	append(w, bytes, len);
 }
 
@@ -178,6 +214,19 @@ void stream_put_number(struct stream_writer *w, enum stream_attr_id attr, uint64
 	}
 	put_le64(bytes, value);
 	put(w, attr, bytes, stream_attr_row(attr)->bytes);
+}
+
+void stream_set_number(struct stream_writer *w, enum stream_attr_id attr, uint64_t value)
+{
+	uint8_t bytes[8];
+
+	if (!is_class(attr, 1u << STREAM_NUMBER) || value > stream_attr_row(attr)->max ||
+	    !(w->have & STREAM_BIT(attr)))
+		broken(w, -EINVAL);
+	if (w->err)
+		return;
+	put_le64(bytes, value);
+	memcpy(command(w) + w->at[attr], bytes, stream_attr_row(attr)->bytes);
 }
 
 void stream_put_time(struct stream_writer *w, enum stream_attr_id attr, struct timespec time)
@@ -218,21 +267,52 @@ void stream_put_bytes(struct stream_writer *w, enum stream_attr_id attr, const v
 	put(w, attr, bytes, len);
 }
 
+void *stream_put_room(struct stream_writer *w, size_t len)
+{
+	put(w, STREAM_A_DATA, NULL, len);
+	w->room = w->err ? 0 : len;
+	return w->err ? NULL : command(w) + w->len - len;
+}
+
+/* Its length stands before the data in version 1. */
+void stream_cut_data(struct stream_writer *w, size_t less)
+{
+	if (less > w->room) {
+		broken(w, -EINVAL);
+		return;
+	}
+	if (w->version == 1)
+		put_le16(command(w) + w->len - w->room - 2, (uint16_t)(w->room - less));
+	w->len -= less;
+	w->room -= less;
+}
+
+/* Behind the finished commands, or out. */
+static int put_out(struct stream_writer *w)
+{
+	if (w->write)
+		return w->write(w->arg, command(w), w->len);
+	w->buffer->len += w->len;
+	return 0;
+}
+
 int stream_end(struct stream_writer *w)
 {
+	uint8_t *cmd;
 	int err;
 
 	if (!w->err && (stream_cmd_row(w->id)->must & ~w->have))
 		broken(w, -EINVAL);
 	if (w->err)
 		return w->err;
-	put_le32(w->buf, (uint32_t)(w->len - STREAM_CMD_LEN));
-	put_le16(w->buf + 4, (uint16_t)w->id);
-	put_le32(w->buf + 6, crc32c(&w->crc, 0, w->buf, w->len));
-	err = w->write(w->arg, w->buf, w->len);
+	cmd = command(w);
+	put_le32(cmd, (uint32_t)(w->len - STREAM_CMD_LEN));
+	put_le16(cmd + 4, (uint16_t)w->id);
+	put_le32(cmd + 6, crc32c(&w->crc, 0, cmd, w->len));
+	err = put_out(w);
 	if (err)
 		broken(w, err);
 	if (w->id == STREAM_C_END)
-		w->header = false;
+		w->header = !w->write;
 	return err;
 }

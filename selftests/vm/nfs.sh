@@ -56,10 +56,14 @@ look() {
 }
 
 # knfsd of 6.1 makes all of it one asynchronous COPY, that of 6.12 answers each
-# when it is done and does 4 MiB at most.
+# when it is done and does 4 MiB at most.  A CB_OFFLOAD that overtakes the reply of its
+# COPY is answered with NFS4ERR_DELAY, and comes again.
 copies_of_5_MiB() {
 	case $VM_GUEST in
-	6.1.*) is "1 1" "$(times COPY "$seen") $(times CB_OFFLOAD "$seen")" "COPY and CB_OFFLOAD" ;;
+	6.1.*)
+		is 1 "$(times COPY "$seen")" "COPY"
+		[ "$(times CB_OFFLOAD "$seen")" -gt 0 ]
+		;;
 	*) is "2 0" "$(times COPY "$seen") $(times CB_OFFLOAD "$seen")" "COPY and CB_OFFLOAD" ;;
 	esac
 	is "0 0 0" "$data" "READ, READ_PLUS and WRITE"

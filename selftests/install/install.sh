@@ -108,6 +108,27 @@ test_every_public_name_is_declared_and_the_other_way_round() {
 		sed -n '/typedef/d;s/.*[ *]\(\(cr_\|copy_\)[a-z0-9_]*\)(.*/\1/p' | sort)"
 }
 
+test_the_preload_library_is_where_the_linker_finds_it() {
+	local preload
+	requires "$O/libocp-preload.so"
+	preload=$(find "$root" -name libocp-preload.so)
+	[ -x "$preload" ]
+	echo hello >a
+	LD_PRELOAD=$preload cp a b
+	same a b
+}
+
+test_every_program_has_a_manual_and_completions() {
+	local program name
+	for program in "$root"/usr/*/bin/* "$root"/usr/bin/*; do
+		[ -e "$program" ] || continue
+		name=${program##*/}
+		[ -n "$(find "$root" -path "*/man[18]/$name.[18]")" ] || fail "no manual of $name"
+		[ -n "$(find "$root" -path "*/completions/$name")" ] || fail "no completion of $name"
+		[ -n "$(find "$root" -name "_$name")" ] || fail "no completion of $name for zsh"
+	done
+}
+
 test_header_is_usable_from_cxx() {
 	requires g++
 	echo '#include <copy_range.h>' >user.cc

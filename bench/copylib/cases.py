@@ -242,6 +242,9 @@ def tools_for(setup):
                 "rsync": ["rsync", "-a", "--whole-file", src + "/", dst],
                 "xcp": ["xcp", "-r", src, dst]}
     return {"cp": ["cp", src, dst], "ocp": ["ocp", src, dst],
+            # cp unchanged; the first words are of the build.
+            "run": ["ocp-run", "cp", src, dst],
+            "preload": ["env", "LD_PRELOAD=libocp-preload.so", "cp", src, dst],
             "rsync": ["rsync", "--whole-file", "--sparse" if setup.sparse else "--inplace",
                       src, dst],
             "xcp": ["xcp", src, dst]}

@@ -90,9 +90,9 @@ int ln_getattr(struct file *file, const char *name, struct statx *stx)
 			fill(lf->s, &st, stx);
 		return err;
 	}
-	path = name ? ln_below(file, name) : ln_path(file);
+	path = ln_hold(file, name);
 	err = path ? ln_stat(lf->s, path, !name && lf->follow, stx) : -ENOMEM;
-	free(path);
+	ln_let_go(lf->s, path);
 	return err;
 }
 
@@ -178,12 +178,12 @@ static int setattr_v3(struct ln_session *s, const char *path, const struct iattr
 int ln_setattr(struct file *file, const char *name, const struct iattr *attr)
 {
 	struct ln_file *lf = ln_of(file);
-	char *path = name ? ln_below(file, name) : ln_path(file);
+	char *path = ln_hold(file, name);
 	int err = -ENOMEM;
 
 	if (path)
 		err = lf->s->place.version == 4 ? ln_setattr_v4(lf->s, path, attr)
 						: setattr_v3(lf->s, path, attr);
-	free(path);
+	ln_let_go(lf->s, path);
 	return err;
 }

@@ -77,14 +77,14 @@ static int start_opendir(struct ln_session *s, struct ln_call *c)
 static int list(struct file *file)
 {
 	struct ln_file *lf = ln_of(file);
-	char *path = lf->listed ? NULL : ln_path(file);
+	char *path = lf->listed ? NULL : ln_hold(file, NULL);
 	struct ln_call call = {
 		.start = start_opendir, .take = take_entries, .path = path, .out = lf};
 	int err = 0;
 
 	if (!lf->listed)
 		err = path ? ln_do(lf->s, &call) : -ENOMEM;
-	free(path);
+	ln_let_go(lf->s, path);
 	lf->listed |= !err;
 	return err;
 }
@@ -116,13 +116,13 @@ ssize_t ln_readdir(struct file *file, struct dirbuf *buf)
 /* What makes or takes away the name @name in @dir. */
 static int change(struct file *dir, const char *name, struct ln_call *call)
 {
-	char *path = ln_below(dir, name);
+	char *path = ln_hold(dir, name);
 	int err = -ENOMEM;
 
 	call->path = path;
 	if (path)
 		err = ln_do(ln_of(dir)->s, call);
-	free(path);
+	ln_let_go(ln_of(dir)->s, path);
 	return err;
 }
 
@@ -150,21 +150,25 @@ static int start_mknod(struct ln_session *s, struct ln_call *c)
 
 static int make_node_v4(struct file *dir, const char *name, mode_t mode)
 {
-	char *path = ln_path(dir);
+	char *path = ln_hold(dir, NULL);
 	int err = path ? ln_create_v4(ln_of(dir)->s, path, name, mode) : -ENOMEM;
 
-	free(path);
+	ln_let_go(ln_of(dir)->s, path);
 	return err;
 }
 
 /* An empty file, as mknod(2) makes one. */
 static int make_file(struct file *dir, const char *name, mode_t mode)
 {
-	char *path = ln_below(dir, name);
-	struct ln_file *lf = ln_file_new(ln_of(dir)->s, path);
-	int err =
-		lf ? ln_open_data(lf, O_CREAT | O_EXCL | O_WRONLY, made_with(dir, mode)) : -ENOMEM;
+	struct ln_session *s = ln_of(dir)->s;
+	struct ln_file *lf;
+	int err = -ENOMEM;
 
+	pthread_rwlock_rdlock(&s->names);
+	lf = ln_file_new(s, ln_below(dir, name));
+	if (lf)
+		err = ln_open_data(lf, O_CREAT | O_EXCL | O_WRONLY, made_with(dir, mode));
+	pthread_rwlock_unlock(&s->names);
 	if (!err)
 		err = ln_close_data(lf);
 	if (lf)
@@ -247,25 +251,34 @@ static int start_link(struct ln_session *s, struct ln_call *c)
 	return s->lib.nfs_link_async(s->ctx, c->path2, c->path, ln_answer, c);
 }
 
-/* From the name @old, or NULL: olddir itself, to the name @name. */
+/* From the name @old, or NULL: olddir itself, to the name @name; names are held still. */
 static int two_names(struct file *olddir, const char *old, struct file *dir, const char *name,
 		     struct ln_call *call)
 {
-	char *from = old ? ln_below(olddir, old) : ln_path(olddir);
+	char *from = ln_below(olddir, old), *to = ln_below(dir, name);
 	int err = -ENOMEM;
 
 	call->path2 = from;
-	if (from)
-		err = ln_of(olddir)->s == ln_of(dir)->s ? change(dir, name, call) : -EXDEV;
+	call->path = to;
+	if (from && to)
+		err = ln_of(olddir)->s == ln_of(dir)->s ? ln_do(ln_of(dir)->s, call) : -EXDEV;
+	if (!err && call->start == start_rename)
+		err = ln_renamed(ln_of(dir)->s, from, to);
 	free(from);
+	free(to);
 	return err;
 }
 
 int ln_link(struct file *olddir, const char *old, struct file *dir, const char *name)
 {
 	struct ln_call call = {.start = start_link};
+	struct ln_session *s = ln_of(dir)->s;
+	int err;
 
-	return two_names(olddir, old, dir, name, &call);
+	pthread_rwlock_rdlock(&s->names);
+	err = two_names(olddir, old, dir, name, &call);
+	pthread_rwlock_unlock(&s->names);
+	return err;
 }
 
 /* The protocol has no flags: who must not replace anything makes a link first. */
@@ -273,15 +286,13 @@ int ln_rename(struct file *olddir, const char *old, struct file *dir, const char
 	      unsigned flags)
 {
 	struct ln_call call = {.start = start_rename};
-	char *from, *to;
-	int err = flags ? -EINVAL : two_names(olddir, old, dir, name, &call);
+	struct ln_session *s = ln_of(dir)->s;
+	int err;
 
-	if (err)
-		return err;
-	from = ln_below(olddir, old);
-	to = ln_below(dir, name);
-	err = from && to ? ln_renamed(ln_of(dir)->s, from, to) : -ENOMEM;
-	free(from);
-	free(to);
+	if (flags)
+		return -EINVAL;
+	pthread_rwlock_wrlock(&s->names);
+	err = two_names(olddir, old, dir, name, &call);
+	pthread_rwlock_unlock(&s->names);
 	return err;
 }

@@ -79,6 +79,8 @@ struct ln_session {
 	int bell;
 	uint32_t rsize, wsize;
 	pthread_mutex_t turn; /* of opens and closes of version 4 */
+	pthread_rwlock_t
+		names; /* held for writing by renames, for reading by all that use a path */
 
 	pthread_mutex_t lock; /* of what follows */
 	struct ln_call *queue, **queue_end;
@@ -172,8 +174,9 @@ int ln_create_v4(struct ln_session *s, const char *path, const char *name, mode_
 /* path.c */
 struct ln_file *ln_file_new(struct ln_session *s, char *path);
 void ln_file_free(struct ln_file *lf);
-char *ln_path(const struct file *file);
-char *ln_below(const struct file *dir, const char *name);
+char *ln_hold(const struct file *file, const char *name);
+void ln_let_go(struct ln_session *s, char *path);
+char *ln_below(const struct file *file, const char *name);
 int ln_renamed(struct ln_session *s, const char *old, const char *now);
 
 /* dir.c */

@@ -50,29 +50,46 @@ void ln_file_free(struct ln_file *lf)
 	free(lf);
 }
 
-/* ln_path - where @file is now, to be freed; NULL: no memory */
-char *ln_path(const struct file *file)
+/**
+ * ln_hold - where @name in @file is, or with NULL where @file is itself
+ *
+ * Until ln_let_go() no directory on the way is renamed by another thread: a request
+ * says where a file is by its path, and the server walks it at a time of its own.
+ * Nobody holds two at a time, but by ln_hold_two(): a rename that waits comes first.
+ *
+ * Return: the path, which is the caller's; NULL: no memory, and nothing is held.
+ */
+char *ln_hold(const struct file *file, const char *name)
 {
-	struct ln_file *lf = ln_of(file);
+	struct ln_session *s = ln_of(file)->s;
 	char *path;
 
-	pthread_mutex_lock(&lf->s->lock);
-	path = strdup(lf->path);
-	pthread_mutex_unlock(&lf->s->lock);
+	pthread_rwlock_rdlock(&s->names);
+	path = ln_below(file, name);
+	if (!path)
+		pthread_rwlock_unlock(&s->names);
 	return path;
 }
 
-/* ln_below - the path of @name in @dir, as ln_path() */
-char *ln_below(const struct file *dir, const char *name)
+/* ln_let_go - of what ln_hold() gave; NULL: nothing */
+void ln_let_go(struct ln_session *s, char *path)
 {
-	struct ln_file *lf = ln_of(dir);
-	char *below;
+	if (path)
+		pthread_rwlock_unlock(&s->names);
+	free(path);
+}
+
+/* ln_below - as ln_hold(), by who holds names still already */
+char *ln_below(const struct file *file, const char *name)
+{
+	struct ln_file *lf = ln_of(file);
+	char *path;
 	int len;
 
 	pthread_mutex_lock(&lf->s->lock);
-	len = asprintf(&below, "%s%s%s", lf->path, lf->path[1] ? "/" : "", name);
+	len = asprintf(&path, "%s%s%s", lf->path, name && lf->path[1] ? "/" : "", name ? name : "");
 	pthread_mutex_unlock(&lf->s->lock);
-	return len < 0 ? NULL : below;
+	return len < 0 ? NULL : path;
 }
 
 /* ln_renamed - what is open at @old and below it is at @now */

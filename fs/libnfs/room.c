@@ -237,6 +237,7 @@ static int open_file(struct file *child, struct ln_file *lf, mode_t mode)
 	return err ? err : open_existing(child, lf, &stx);
 }
 
+/* Names are held still. */
 static int open_path(struct file *child, struct ln_session *s, char *path, mode_t mode)
 {
 	struct ln_file *lf = ln_file_new(s, path);
@@ -251,9 +252,13 @@ static int open_path(struct file *child, struct ln_session *s, char *path, mode_
 
 static int ln_openat(struct file *dir, const char *name, mode_t mode, struct file *child)
 {
-	struct ln_file *lf = ln_of(dir);
+	struct ln_session *s = ln_of(dir)->s;
+	int err;
 
-	return open_path(child, lf->s, *name ? ln_below(dir, name) : ln_path(dir), mode);
+	pthread_rwlock_rdlock(&s->names);
+	err = open_path(child, s, ln_below(dir, *name ? name : NULL), mode);
+	pthread_rwlock_unlock(&s->names);
+	return err;
 }
 
 static int ln_open(struct file *child, const char *name, mode_t mode)
@@ -268,7 +273,10 @@ static int ln_open(struct file *child, const char *name, mode_t mode)
 	if (err)
 		return err;
 	below = want.path + (s->root[1] ? strlen(s->root) : 0);
-	return open_path(child, s, strdup(*below ? below : "/"), mode);
+	pthread_rwlock_rdlock(&s->names);
+	err = open_path(child, s, strdup(*below ? below : "/"), mode);
+	pthread_rwlock_unlock(&s->names);
+	return err;
 }
 
 static bool ln_claim(struct file *file, struct mount *mnt)

@@ -36,6 +36,46 @@ test_counts_cases() {
 *" "$out"
 }
 
+# now_and_then SAYS: fails in its first run
+now_and_then() {
+	script t <<-END
+		echo "1..1"
+		[ ! -e "$T/ran" ] || exec echo "ok 1 a"
+		touch "$T/ran"
+		echo "# $1"
+		echo "not ok 1 a"
+		exit 1
+	END
+}
+
+test_what_failed_once_is_run_again_and_named() {
+	now_and_then "bad luck"
+	run "$SRC/selftests/run" -r "$T/t"
+	is 0 "$status" "exit status"
+	like "*# first run: bad luck*ok 1 $T/t*# Failed in the first run:
+#   $T/t: a
+1 passed, 0 failed, 0 skipped" "$out"
+}
+
+test_what_fails_twice_failed() {
+	script t <<-'END'
+		echo "1..1"
+		echo "not ok 1 a"
+		exit 1
+	END
+	run "$SRC/selftests/run" -r "$T/t"
+	is 1 "$status" "exit status"
+	like "*# Failed:
+#   $T/t: a
+0 passed, 1 failed, 0 skipped" "$out"
+}
+
+test_what_a_sanitizer_found_is_not_run_again() {
+	now_and_then "WARNING: ThreadSanitizer: data race"
+	run "$SRC/selftests/run" -r "$T/t"
+	is 1 "$status" "exit status"
+}
+
 test_counts_cases_of_subtests() {
 	script t <<-'END'
 		echo "1..3"

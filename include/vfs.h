@@ -145,7 +145,7 @@ uint32_t cr_file_block_size(const struct file *file);
 int cr_describe(struct file *file, char *text, size_t size);
 /* Whether both are on one file system, whatever mounts and subvolumes they are reached through. */
 bool cr_same_storage(const struct file *a, const struct file *b);
-/* Whether one thread makes many small files here as fast as several, and with less effort. */
+/* Whether threads that make files here sleep for each other, so that no more of them help. */
 bool cr_file_narrow(const struct file *file);
 
 /* The next entry of a filled dirbuf: true and @view, or false at its end.  "." and ".." are left

@@ -38,8 +38,9 @@ static bool btrfs_claim(struct file *file, struct mount *mnt)
 			mnt->block_size = info.sectorsize;
 	}
 	/*
-	 * All inodes of a subvolume are in one tree, new ones in its last leaf: two threads
-	 * were slower there than one (50,000 small files: 2.0 s against 1.6 s, 6.18).
+	 * All inodes of a subvolume are in one tree, new ones in its last leaf.  25,000 small
+	 * files there, with 2 processors: 1.01 s with a thread, 0.80 s with two, 1.09 s with
+	 * four (6.18).
 	 */
 	mnt->narrow = true;
 	return true;

@@ -425,7 +425,7 @@ void count_end(struct count *count);
 
 /* pool.c */
 struct pool *pool_new(struct ocp *ocp, struct worker *workers, unsigned n);
-void pool_few(struct pool *pool, unsigned few);
+void pool_few(struct pool *pool, unsigned few, bool narrow);
 void pool_push(struct worker *w, struct task *task);
 void pool_drain(struct pool *pool, struct worker *w);
 void pool_free(struct pool *pool);

@@ -121,7 +121,7 @@ static struct dir *root_new(struct plan *p, const char *src, const char *dst, in
 	d->src_id = *cr_file_id(d->src);
 	sync_note(p->ocp, d->dst);
 	if (!p->ocp->o->jobs)
-		pool_few(p->ocp->pool, cr_file_narrow(d->dst) ? 1 : opts_processors());
+		pool_few(p->ocp->pool, opts_processors(), cr_file_narrow(d->dst));
 	dir_inherits(p->ocp, d);
 	return d;
 fail:

@@ -12,12 +12,14 @@
  */
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "ocp.h"
 
-#define LOOK_NS	    (20 * 1000 * 1000)
-#define BUSY_ENOUGH 70 /* per cent of the time of the processors that the threads could use */
+#define LOOK_NS		 (20 * 1000 * 1000)
+#define SECTORS_PER_PAGE 8
+#define BUSY_ENOUGH	 70 /* per cent of the time of the processors that the threads could use */
 
 struct stack {
 	struct task *top, *bottom;
@@ -30,7 +32,9 @@ struct pool {
 	unsigned n, started; /* workers, and threads beside main's */
 	unsigned processors;
 	unsigned few;	    /* as many run while storage does not keep them waiting */
+	bool narrow;	    /* they wait for each other, too */
 	uint64_t wall, cpu; /* of the last look at that, nanoseconds */
+	struct rusage used; /* by then */
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	struct stack *stacks; /* one a worker */
@@ -148,12 +152,23 @@ static void *pool_thread(void *arg)
 	return NULL;
 }
 
-/* pool_few - @few threads will do, unless they turn out to wait for storage */
-void pool_few(struct pool *pool, unsigned few)
+/**
+ * pool_few - @few threads will do, unless they turn out to wait for storage
+ * @narrow: sleeping alone does not show that: something has to be read meanwhile, too
+ */
+void pool_few(struct pool *pool, unsigned few, bool narrow)
 {
 	pthread_mutex_lock(&pool->lock);
 	pool->few = few;
+	pool->narrow = narrow;
 	pthread_mutex_unlock(&pool->lock);
+}
+
+/* Whether threads slept for what was read: a page at least each second time. */
+static bool reads(const struct rusage *from, const struct rusage *to)
+{
+	return (to->ru_inblock - from->ru_inblock) / SECTORS_PER_PAGE * 2 >
+	       to->ru_nvcsw - from->ru_nvcsw;
 }
 
 /* Whether processors were idle for much of the time since the last look, as threads slept. */
@@ -161,6 +176,7 @@ static bool pool_sleepy(struct pool *pool)
 {
 	uint64_t wall = now(CLOCK_MONOTONIC), cpu, all;
 	unsigned usable = pool->started + 1;
+	struct rusage used;
 	bool sleepy;
 
 	if (wall - pool->wall < LOOK_NS)
@@ -170,6 +186,10 @@ static bool pool_sleepy(struct pool *pool)
 		usable = pool->processors;
 	all = (wall - pool->wall) * usable;
 	sleepy = (cpu - pool->cpu) * 100 < all * BUSY_ENOUGH;
+	getrusage(RUSAGE_SELF, &used);
+	if (pool->narrow && !reads(&pool->used, &used))
+		sleepy = false;
+	pool->used = used;
 	pool->wall = wall;
 	pool->cpu = cpu;
 	return sleepy;

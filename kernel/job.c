@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* job.c - a copy in the background: start, progress, stop, wait. */
-#include <signal.h>
 #include <stdlib.h>
 
 #include "core.h"
+#include "lib/thread.h"
 
 struct copy_job {
 	struct copy_req req;
@@ -31,7 +31,6 @@ int cr_job_start(const struct copy_req *req,
 		 struct copy_job **jobp)
 {
 	struct copy_job *job;
-	sigset_t all, old;
 	int err;
 
 	*jobp = NULL;
@@ -46,14 +45,10 @@ int cr_job_start(const struct copy_req *req,
 		job->req.progress = &job->progress;
 	job->done = done;
 	job->arg = arg;
-	/* Signals are the program's: its handlers do not run on a thread it does not know. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	err = pthread_create(&job->thread, NULL, job_main, job);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	err = thread_start(&job->thread, job_main, job);
 	if (err) {
 		free(job);
-		return -err;
+		return err;
 	}
 	*jobp = job;
 	return 0;

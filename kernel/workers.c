@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* workers.c - threads that live for one call. */
 #include <sched.h>
-#include <signal.h>
 
+#include "lib/thread.h"
 #include "stream.h"
 
 #define WORKERS_MAX 64
@@ -39,17 +39,11 @@ void workers_run(unsigned n, void (*fn)(void *arg), void *arg)
 {
 	struct worker w = {fn, arg};
 	pthread_t thread[WORKERS_MAX];
-	sigset_t all, old;
 	unsigned started = 0;
 
-	if (n > 1) {
-		sigfillset(&all);
-		pthread_sigmask(SIG_BLOCK, &all, &old);
-		while (started < MIN(n, WORKERS_MAX) - 1 &&
-		       !pthread_create(&thread[started], NULL, worker_main, &w))
-			started++;
-		pthread_sigmask(SIG_SETMASK, &old, NULL);
-	}
+	while (started + 1 < MIN(n, WORKERS_MAX) &&
+	       !thread_start(&thread[started], worker_main, &w))
+		started++;
 	fn(arg);
 	while (started)
 		pthread_join(thread[--started], NULL);
@@ -74,13 +68,8 @@ bool workers_apart(void (*fn)(void *arg), void *arg)
 {
 	struct apart a = {.w = {fn, arg}};
 	pthread_t thread;
-	sigset_t all, old;
-	bool started;
+	bool started = !thread_start(&thread, apart_main, &a);
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &old);
-	started = !pthread_create(&thread, NULL, apart_main, &a);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (started)
 		pthread_join(thread, NULL);
 	return started && a.unshared;

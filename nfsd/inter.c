@@ -8,12 +8,12 @@
  * come from clients: only those of --inter-server are connected to.
  */
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/bytes.h"
+#include "lib/thread.h"
 #include "nfsd/copy.h"
 #include "nfsd/export.h"
 
@@ -167,8 +167,6 @@ uint32_t far_start(struct compound *c, const struct nfs4_copy_args *args, struct
 	struct sockaddr_storage addr;
 	struct far *f;
 	struct who who;
-	sigset_t all, old;
-	int err;
 
 	if (!allowed(c->s, &args->source, &addr))
 		return NFS4ERR_OFFLOAD_DENIED;
@@ -184,11 +182,7 @@ uint32_t far_start(struct compound *c, const struct nfs4_copy_args *args, struct
 	cred_map(c, c->cur, &who);
 	name_source(f, &addr, &who, &c->saved->fh, &args->src);
 	cred_caller(c, c->cur); /* the thread has the ids of this one */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	err = pthread_create(&f->thread, NULL, far_main, f);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (err) {
+	if (thread_start(&f->thread, far_main, f)) {
 		free(f);
 		return NFS4ERR_DELAY;
 	}

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* pool.c - see pool.h. */
+#include "lib/thread.h"
 #include "nfsd/pool.h"
 
 #include <errno.h>
@@ -236,7 +237,6 @@ struct pool *pool_new(struct nfsd *s, struct ev_loop *const *loops, unsigned nlo
 
 static int worker_start(struct pool *p, struct worker *w)
 {
-	sigset_t all, old;
 	int err;
 
 	w->s = p->s;
@@ -245,13 +245,10 @@ static int worker_start(struct pool *p, struct worker *w)
 	w->dir = malloc(NFSD_DIR_ROOM);
 	if (!w->head || !w->data || !w->dir)
 		return -ENOMEM;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	err = pthread_create(&w->thread, NULL, work, w);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	err = thread_start(&w->thread, work, w);
 	if (!err)
 		p->started++;
-	return -err;
+	return err;
 }
 
 int pool_start(struct pool *p)

@@ -6,6 +6,7 @@
  * block for as long as its user pleases; slot->lock is never held meanwhile,
  * so that a stopped terminal does not stop the copy.
  */
+#include "lib/thread.h"
 #include "progress.h"
 
 #include <pthread.h>
@@ -302,19 +303,6 @@ static bool wanted(enum when when, bool terminal)
 	return terminal && !(term && !strcmp(term, "dumb"));
 }
 
-/* Signals are for the threads that copy. */
-static int start_thread(struct progress *p)
-{
-	sigset_t all, before;
-	int err;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	err = pthread_create(&p->thread, NULL, run, p);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return err;
-}
-
 static struct progress *progress_make(unsigned workers)
 {
 	size_t size = sizeof(struct progress) + (size_t)workers * sizeof(struct slot);
@@ -356,7 +344,7 @@ struct progress *progress_new(enum when when, unsigned workers)
 	if (!p)
 		return NULL;
 	p->shown_from = when == WHEN_ALWAYS ? 0 : p->start + AUTO_WAIT;
-	if (start_thread(p)) {
+	if (thread_start(&p->thread, run, p)) {
 		free(p);
 		return NULL;
 	}
@@ -390,7 +378,7 @@ static void run_late(struct progress *p, uint64_t size)
 	    (size && size < NAMED_SIZE && now_ns() - p->start < SIGNAL_WAIT))
 		return;
 	pthread_mutex_lock(&p->lock);
-	if (!p->runs && !start_thread(p))
+	if (!p->runs && !thread_start(&p->thread, run, p))
 		p->runs = true;
 	pthread_mutex_unlock(&p->lock);
 }

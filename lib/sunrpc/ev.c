@@ -2,7 +2,6 @@
 /* ev.c - the event loop: epoll, a heap of timers, an eventfd for other threads. */
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include "lib/sunrpc/ev.h"
+#include "lib/thread.h"
 
 #define EV_BATCH 64
 
@@ -275,15 +275,10 @@ static void *loop_thread(void *arg)
 
 int ev_start(struct ev_loop *loop)
 {
-	sigset_t all, old;
-	int err;
+	int err = thread_start(&loop->thread, loop_thread, loop);
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	err = pthread_create(&loop->thread, NULL, loop_thread, loop);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	loop->started = !err;
-	return -err;
+	return err;
 }
 
 void ev_join(struct ev_loop *loop)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "engine.h"
+#include "lib/thread.h"
 
 struct workers {
 	pthread_mutex_t lock;
@@ -68,18 +69,14 @@ static void *worker_main(void *arg)
 struct workers *workers_new(unsigned n)
 {
 	struct workers *w = calloc(1, sizeof(*w) + n * sizeof(w->thread[0]));
-	sigset_t all, old;
 
 	if (!w)
 		return NULL;
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->more, NULL);
 	w->last = &w->first;
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &old);
-	while (w->n < n && !pthread_create(&w->thread[w->n], NULL, worker_main, w))
+	while (w->n < n && !thread_start(&w->thread[w->n], worker_main, w))
 		w->n++;
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (w->n)
 		return w;
 	workers_free(w);

@@ -19,6 +19,7 @@
 #include <time.h>
 
 #include "filter.h"
+#include "lib/thread.h"
 #include "ocp.h"
 
 #define WAIT_S	  2
@@ -159,8 +160,6 @@ struct count *count_start(struct ocp *ocp)
 {
 	const struct ocp_opts *o = ocp->o;
 	struct count *c;
-	sigset_t all, old;
-	int err;
 
 	if (!progress_shown(ocp->progress) || o->shards || o->hard_link || o->symbolic_link ||
 	    o->attributes_only)
@@ -171,11 +170,7 @@ struct count *count_start(struct ocp *ocp)
 	c->ocp = ocp;
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_cond_init(&c->wake, NULL);
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &old);
-	err = pthread_create(&c->thread, NULL, run, c);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (!err)
+	if (!thread_start(&c->thread, run, c))
 		return c;
 	free(c);
 	return NULL;

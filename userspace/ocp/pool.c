@@ -15,6 +15,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "lib/thread.h"
 #include "ocp.h"
 
 #define LOOK_NS		 (20 * 1000 * 1000)
@@ -202,19 +203,15 @@ static bool pool_sleepy(struct pool *pool)
 static void pool_grow(struct pool *pool)
 {
 	unsigned id = pool->started + 1;
-	sigset_t all, old;
 
 	if (pool->queued < 2 || pool->waiting || id >= pool->n)
 		return;
 	if (id >= pool->few && !pool_sleepy(pool))
 		return;
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &old);
-	if (pthread_create(&pool->threads[pool->started], NULL, pool_thread, &pool->workers[id]))
+	if (thread_start(&pool->threads[pool->started], pool_thread, &pool->workers[id]))
 		pool->n = id; /* no more to be had: go on with those we have */
 	else
 		pool->started++;
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
 /* pool_push - @task is done by @w unless another has nothing to do before */

@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "lib/thread.h"
 #include "ofs.h"
 
 #define COPIES_MAX 8u			 /* at once; the others wait for their turn */
@@ -146,24 +147,16 @@ static void *worker(void *arg)
 	return NULL;
 }
 
-/* One more thread, without signals: they are the main thread's. */
 static int add_thread(struct copy_pool *p)
 {
-	pthread_attr_t attr;
 	pthread_t thread;
-	sigset_t all, old;
-	int err;
+	int err = thread_start(&thread, worker, p);
 
-	sigfillset(&all);
-	pthread_attr_init(&attr);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	err = pthread_create(&thread, &attr, worker, p);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	pthread_attr_destroy(&attr);
-	if (!err)
+	if (!err) {
+		pthread_detach(thread);
 		p->threads++;
-	return -err;
+	}
+	return err;
 }
 
 struct copy_pool *copies_new(void)

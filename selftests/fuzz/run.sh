@@ -12,6 +12,13 @@ fuzz() {
 		-verbosity=0 "$@"
 }
 
+# kept NAME: a folder of what long runs found to go new ways, to begin with
+kept() {
+	requires xz tar
+	mkdir "$1"
+	tar -xJf "$SRC/selftests/fuzz/corpus/$1.tar.xz" -C "$1"
+}
+
 test_codec() {
 	fuzz codec_fuzz
 }
@@ -53,16 +60,19 @@ test_manifest() {
 }
 
 test_nfs4() {
-	fuzz nfs4_fuzz
+	kept nfs4
+	fuzz nfs4_fuzz nfs4
 }
 
 test_nfs_client() {
-	fuzz nfs_fuzz
+	kept nfs
+	fuzz nfs_fuzz nfs
 }
 
 test_nfs_server() {
 	requires root
-	fuzz nfsd_fuzz
+	kept nfsd
+	fuzz nfsd_fuzz nfsd
 }
 
 test_filter() {

@@ -29,10 +29,14 @@ struct part {
 
 enum { AGAIN = GAVE_UP + 1 };
 
+/* All up to @end, or an end: where a stop came in between nothing behind it is to be done. */
 static int copy_unshared(struct worker *w, uint64_t end)
 {
+	int err;
+
 	w->end = end;
-	return w->e->can_encode ? copy_kept(w) : copy_plain(w, end, false);
+	err = w->e->can_encode ? copy_kept(w) : copy_plain(w, end, false);
+	return !err && w->pos < end ? SOURCE_ENDED : err;
 }
 
 static int clone_once(struct worker *w, struct file *from, uint64_t off, uint64_t len)

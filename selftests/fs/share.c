@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,6 +93,52 @@ TEST_F(share, a_reflinked_copy_is_a_clone)
 	EXPECT_TRUE(lab_same(&self->lab, "g"));
 	EXPECT_TRUE(as_small(self, variant));
 }
+
+#ifdef CONFIG_FS_FAULT
+
+static int stop_flag;
+
+static void set_stop(int sig)
+{
+	__atomic_store_n(&stop_flag, 1, __ATOMIC_RELAXED);
+}
+
+/* Bytes from @from on of "f", at @to of "g". */
+static int reflink_part(FIXTURE_DATA(share) * self, uint64_t from, uint64_t to, uint64_t len)
+{
+	int in = open(in_dir(self->lab.src, "f"), O_RDONLY);
+	int out = open(in_dir(self->lab.src, "g"), O_WRONLY | O_CREAT, 0644);
+	struct file_clone_range fcr = {in, from, len, to};
+	int err = ioctl(out, FICLONERANGE, &fcr) ? -errno : 0;
+
+	close(in);
+	close(out);
+	lab_sync(self->lab.src);
+	return err;
+}
+
+/* "g" is two clones, which are refused, and the stop comes while the first is written instead. */
+TEST_F(share, a_stop_while_clones_are_refused_counts_no_gap)
+{
+	struct copy_req req = {.len = COPY_LEN_EOF, .stop = &stop_flag};
+	char to[2 * LAB_PATH];
+
+	ASSERT_EQ(0, lab_text(self->lab.src, "f", 0, 2048 * KB));
+	lab_sync(self->lab.src);
+	ASSERT_EQ(0, reflink_part(self, 0, 0, 512 * KB));
+	ASSERT_EQ(0, reflink_part(self, 1024 * KB, 512 * KB, 512 * KB));
+	ASSERT_EQ(0, lab_copy(&self->lab, "f"));
+	signal(SIGUSR1, set_stop);
+	snprintf(to, sizeof(to), "fault:write@1=usr1,write_encoded@1=usr1:%s/g", self->lab.dst);
+	EXPECT_EQ(0, lab_copy_req(&self->lab, in_dir(self->lab.src, "g"), to, &req));
+	EXPECT_EQ(1, self->lab.res.stopped);
+	EXPECT_EQ(0, cloned(self));
+	EXPECT_GT(512 * KB, self->lab.res.bytes);
+	EXPECT_EQ(0, fixture_run("cmp -n %llu %s/g %s/g", (unsigned long long)self->lab.res.bytes,
+				 self->lab.src, self->lab.dst));
+}
+
+#endif
 
 TEST_F(share, files_of_snapshots_are_clones)
 {

@@ -288,6 +288,20 @@ test_attributes_of_what_is_there_are_set_again() {
 	is 600 "$(stat -c %a dst/a)"
 }
 
+# The kernel tells once of what it could not write: a second sync does not make it safe.
+test_what_could_not_be_synced_is_copied_again() {
+	with_faults
+	local size
+	large
+	run "$OCP" -p --resume -T a "fault:clone_range=EOPNOTSUPP,sync(.b.ocp-partial)@3=EIO:$T/b"
+	is 1 "$status"
+	size=$(stat -c %s .b.ocp-partial)
+	dd if=/dev/zero of=.b.ocp-partial bs=4096 count=1 seek=$((size / 4096 - 1)) conv=notrunc status=none
+	"$OCP" -p --resume -T a b
+	same a b
+	clean
+}
+
 test_long_names_get_partial_files_too() {
 	local name
 	name=$(printf '%0250d' 1)

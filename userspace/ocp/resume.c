@@ -390,6 +390,7 @@ int partial_copy(struct worker *w, struct item *it, const struct copy_req *req,
 {
 	struct partial *p = it->partial;
 	struct copy_req rest = *req;
+	bool synced = true;
 	int err, end;
 
 	*sum = (struct copy_result){0};
@@ -411,12 +412,16 @@ int partial_copy(struct worker *w, struct item *it, const struct copy_req *req,
 		end = err || part.stopped || part.bytes < rest.len;
 		if (!end) {
 			err = partial_mark(p, req->out);
+			synced = !err;
 			partial_pace(p, copied, now_ns() - began - copied);
 		}
 		end |= err != 0;
 	}
-	/* What an error or a signal leaves of a range is kept as well. */
-	if (err || sum->stopped)
+	/*
+	 * What an error or a signal leaves of a range is kept as well.  But the kernel tells
+	 * only once of what it could not write: after that no sync says that it is there.
+	 */
+	if (synced && (err || sum->stopped))
 		partial_mark(p, req->out);
 	return err;
 }

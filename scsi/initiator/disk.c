@@ -44,12 +44,16 @@ int scsi_write(struct scsi_lu *lu, const void *buf, uint64_t lba, uint32_t block
 int scsi_sync(struct scsi_lu *lu)
 {
 	struct scsi_cmd cmd = {.lu = lu, .timeout = SYNC_TIMEOUT};
+	unsigned some;
 	int err;
 
 	cmd.cdb[0] = OP_SYNCHRONIZE_CACHE_10;
+	some = __atomic_load_n(&lu->unsaved, __ATOMIC_SEQ_CST);
+	__atomic_fetch_add(&lu->saving, some, __ATOMIC_SEQ_CST);
 	/* What is written from here on is not saved by it. */
 	__atomic_store_n(&lu->unsaved, false, __ATOMIC_SEQ_CST);
 	err = scsi_exec(&cmd);
+	__atomic_fetch_sub(&lu->saving, some, __ATOMIC_SEQ_CST);
 	/* Without a cache there is nothing to do. */
 	if (err == -EOPNOTSUPP)
 		err = 0;

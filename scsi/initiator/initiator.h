@@ -95,6 +95,7 @@ struct scsi_lu {
 	unsigned session; /* by __atomic: for which the unit is known to be what it was */
 	bool probed;	  /* what stands above is what it has to be in another session too */
 	bool unsaved;	  /* by __atomic: written to, and not saved since */
+	unsigned saving;  /* by __atomic: of scsi_sync() that have something to save */
 	bool doubt;	  /* by __atomic: what it had in its cache may be lost */
 };
 

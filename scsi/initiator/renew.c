@@ -47,6 +47,13 @@ static bool lost_power(uint16_t attention)
 	return ASC_OF(attention) == ASC_RESET && (attention & 0xff) != ASCQ_NEXUS_LOSS;
 }
 
+/* What is being saved when the power goes is not saved by what comes after it. */
+static bool unsaved(struct scsi_lu *lu)
+{
+	return __atomic_load_n(&lu->unsaved, __ATOMIC_SEQ_CST) ||
+	       __atomic_load_n(&lu->saving, __ATOMIC_SEQ_CST);
+}
+
 static bool same(const struct scsi_lu *a, const struct scsi_lu *b)
 {
 	if (a->block != b->block || a->blocks != b->blocks || a->names != b->names ||
@@ -69,8 +76,7 @@ static int renew(struct scsi_lu *lu)
 	err = scsi_identify(&now, &attention);
 	if (!err && !same(lu, &now))
 		err = -ESTALE;
-	if (!err && lost_power(attention) && __atomic_load_n(&lu->unsaved, __ATOMIC_SEQ_CST) &&
-	    caches(&now))
+	if (!err && lost_power(attention) && unsaved(lu) && caches(&now))
 		__atomic_store_n(&lu->doubt, true, __ATOMIC_SEQ_CST);
 	if (!err)
 		__atomic_store_n(&lu->session, now.session, __ATOMIC_SEQ_CST);

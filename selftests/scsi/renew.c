@@ -169,6 +169,17 @@ TEST_F(renew, a_sync_tells_of_what_a_cache_may_have_lost)
 	EXPECT_EQ(0, cr_sync(self->file[1], true));
 }
 
+TEST_F(renew, a_sync_tells_of_what_a_cache_lost_while_it_was_saved)
+{
+	ASSERT_EQ((ssize_t)MIB, cr_write(self->file[1], self->want, MIB, 0));
+	lose(LOOP, OP_SYNCHRONIZE_CACHE_10, 0x2900);
+	EXPECT_EQ(-EIO, cr_sync(self->file[1], true));
+	/* Once, and nothing where there was nothing to save. */
+	EXPECT_EQ(0, cr_sync(self->file[1], true));
+	lose(LOOP, OP_SYNCHRONIZE_CACHE_10, 0x2900);
+	EXPECT_EQ(0, cr_sync(self->file[1], true));
+}
+
 TEST_F(renew, nothing_is_doubted_that_was_saved_or_had_no_reason_to_be_lost)
 {
 	/* Only the session was lost. */

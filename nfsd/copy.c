@@ -152,21 +152,32 @@ static void work_stop(struct acopy *a)
 		cr_job_stop(a->job);
 }
 
-/* Takes it from @a: to be called without the lock unless it is done. */
-static int work_wait(struct acopy *a, struct copy_result *res)
+/* Who does a copy. */
+struct work {
+	struct copy_job *job;
+	struct far *far;
+};
+
+/* Taken from @a: with the lock held where others may see it. */
+static struct work work_take(struct acopy *a)
 {
-	struct copy_job *job = a->job;
-	struct far *far = a->far;
+	struct work work = {a->job, a->far};
 
 	a->job = NULL;
 	a->far = NULL;
-	return far ? far_wait(far, res) : cr_job_wait(job, res);
+	return work;
+}
+
+/* To be called without the lock unless it is done. */
+static int work_wait(const struct work *work, struct copy_result *res)
+{
+	return work->far ? far_wait(work->far, res) : cr_job_wait(work->job, res);
 }
 
 /* They are stopped; those that still run are forgotten when they have ended. */
 void copies_drop(struct nfsd *s, uint64_t clientid)
 {
-	for (struct acopy *a = s->copies->list; a; a = a->next) {
+	for (struct acopy *a = s->copies ? s->copies->list : NULL; a; a = a->next) {
 		if (a->clientid != clientid)
 			continue;
 		a->orphan = true;
@@ -202,9 +213,12 @@ void copy_done(void *arg, int err, const struct copy_result *res)
 static void reap(struct acopy *a)
 {
 	struct copy_result res;
+	struct work work;
 
-	if (works(a) && a->done)
-		work_wait(a, &res);
+	if (!works(a) || !a->done)
+		return;
+	work = work_take(a);
+	work_wait(&work, &res);
 }
 
 void copies_tick(struct nfsd *s)
@@ -235,6 +249,7 @@ void copies_kick(struct nfsd *s)
 void copies_stop(struct nfsd *s)
 {
 	struct copy_result res;
+	struct work work;
 	struct acopy *a;
 
 	if (!s->copies)
@@ -242,13 +257,16 @@ void copies_stop(struct nfsd *s)
 	pthread_mutex_lock(&s->lock);
 	while ((a = s->copies->list)) {
 		a->orphan = true;
+		a->listed = false; /* the list's reference is ours */
+		s->copies->list = a->next;
 		if (works(a)) {
 			work_stop(a);
+			work = work_take(a); /* nobody else waits for it then */
 			pthread_mutex_unlock(&s->lock);
-			work_wait(a, &res);
+			work_wait(&work, &res);
 			pthread_mutex_lock(&s->lock);
 		}
-		acopy_unlist(a);
+		acopy_put(a);
 	}
 	pthread_mutex_unlock(&s->lock);
 }
@@ -269,7 +287,7 @@ void acopy_told(struct acopy *a, uint32_t status)
 	default: /* taken, or the client does not know of it */
 		reap(a);
 		a->cancelled = true;
-		assert(a->refs > 1); /* the callback's own, and the list's */
+		assert(a->refs > (a->listed ? 1u : 0u)); /* the callback's own, and the list's */
 		if (!works(a))
 			acopy_unlist(a);
 	}
@@ -366,10 +384,12 @@ static void result(const struct acopy *a, struct nfs4_copy_res *r)
 /* Stopped if need be: what was copied up to then. */
 static uint32_t end_now(struct acopy *a, struct nfs4_copy_res *r)
 {
+	struct work work;
 	int err;
 
 	work_stop(a);
-	err = work_wait(a, &a->res);
+	work = work_take(a);
+	err = work_wait(&work, &a->res);
 	result(a, r);
 	if (a->res.bytes)
 		return NFS4_OK;
@@ -408,9 +428,10 @@ static uint32_t answer(struct compound *c, const struct nfs4_copy_args *args, st
 	obj_changed(c->cur);
 	if (!status)
 		status = copy(c, args, a, r);
+	if (!status && r->write.async) /* it is the list's, and may have ended already */
+		return status;
 	pthread_mutex_lock(&c->s->lock);
-	if (!a->listed || status)
-		acopy_put(a);
+	acopy_put(a);
 	pthread_mutex_unlock(&c->s->lock);
 	return status;
 }

@@ -123,8 +123,6 @@ static uint32_t confirm(struct compound *cp, struct client *c)
 		    !memcmp(old->owner.data, c->owner.data, c->owner.len))
 			break;
 	if (old) {
-		if (copies_of(cp->s, old->id))
-			copies_drop(cp->s, old->id);
 		client_drop(cp->s, old);
 		db_remove_client(cp->s, &c->owner);
 	} else {

@@ -103,6 +103,7 @@ void client_drop(struct nfsd *s, struct client *c)
 	while (c->states)
 		state_drop(s, c->states);
 	notify_drop(s, c->id);
+	copies_drop(s, c->id);
 	/* NOLINTEND(clang-analyzer-unix.Malloc) */
 	client_put(c);
 }

@@ -7,6 +7,7 @@
 
 #include "nfsd/export.h"
 #include "nfsd/nfsd.h"
+#include "nfsd/paths.h"
 #include "nfsd/state.h"
 
 uint32_t dir_of(struct compound *c, struct obj *obj, bool change, struct file **filep)
@@ -203,6 +204,7 @@ uint32_t op_rename(struct compound *c, union nfs4_args *args, union nfs4_res *re
 	dir_before(c, c->saved, &r->source);
 	dir_before(c, c->cur, &r->target);
 	cred_caller(c, c->cur);
+	path_moves(c->s, c->cur->export);
 	known = name_handle(c->saved, from, &h);
 	replaced = name_handle(c->cur, to, &victim);
 	err = cr_rename_to(olddir, from, newdir, to, 0);
@@ -212,6 +214,7 @@ uint32_t op_rename(struct compound *c, union nfs4_args *args, union nfs4_res *re
 		name_gone(c, c->saved, from, &h);
 		name_come(c, c->cur, to, &h);
 	}
+	path_moved(c->s, c->cur->export);
 	status = err ? rename_status(newdir, to, err) : NFS4_OK;
 	dir_after(c, c->saved, &r->source);
 	dir_after(c, c->cur, &r->target);

@@ -22,7 +22,8 @@ static const char schema[] =
 	" PRIMARY KEY(export, handle, dir, name)) WITHOUT ROWID;";
 
 struct paths {
-	pthread_mutex_t lock; /* of all below */
+	pthread_rwlock_t ways; /* held for writing by renames, for reading by who goes by names */
+	pthread_mutex_t lock;  /* of all below */
 	sqlite3 *sql;
 	sqlite3_stmt *get, *put, *del;
 	uint64_t recent[RECENT];
@@ -32,6 +33,17 @@ struct row {
 	struct file_handle_bytes dir;
 	char name[NFSD_NAME];
 };
+
+/* A rename does not wait for ever, however many go by names. */
+static void ways_init(pthread_rwlock_t *ways)
+{
+	pthread_rwlockattr_t attr;
+
+	pthread_rwlockattr_init(&attr);
+	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	pthread_rwlock_init(ways, &attr);
+	pthread_rwlockattr_destroy(&attr);
+}
 
 static int complain(struct nfsd *s, const char *what)
 {
@@ -54,6 +66,7 @@ int paths_open(struct nfsd *s, const struct exports *e)
 	if (!p)
 		return complain(s, "cannot open it");
 	pthread_mutex_init(&p->lock, NULL);
+	ways_init(&p->ways);
 	snprintf(path, sizeof(path), "%s/%s", s->opt.state_dir, DB_NAME);
 	db_private(path);
 	if (sqlite3_open_v2(path, &p->sql,
@@ -82,6 +95,7 @@ void paths_close(struct nfsd *s)
 	sqlite3_finalize(p->put);
 	sqlite3_finalize(p->del);
 	sqlite3_close(p->sql);
+	pthread_rwlock_destroy(&p->ways);
 	pthread_mutex_destroy(&p->lock);
 	free(p);
 	s->paths = NULL;
@@ -289,5 +303,24 @@ static int open_at_depth(struct nfsd *s, const struct export *ex, const struct f
 int path_open(struct nfsd *s, const struct export *ex, const struct file_handle_bytes *h,
 	      struct file **filep)
 {
-	return s->paths ? open_at_depth(s, ex, h, DEPTH_MAX, filep) : -ESTALE;
+	int err;
+
+	if (!s->paths)
+		return -ESTALE;
+	pthread_rwlock_rdlock(&s->paths->ways);
+	err = open_at_depth(s, ex, h, DEPTH_MAX, filep);
+	pthread_rwlock_unlock(&s->paths->ways);
+	return err;
+}
+
+void path_moves(struct nfsd *s, const struct export *ex)
+{
+	if (ex->by_path && s->paths)
+		pthread_rwlock_wrlock(&s->paths->ways);
+}
+
+void path_moved(struct nfsd *s, const struct export *ex)
+{
+	if (ex->by_path && s->paths)
+		pthread_rwlock_unlock(&s->paths->ways);
 }

@@ -28,5 +28,11 @@ void path_learn(struct nfsd *s, const struct export *ex, const struct file_handl
 		const struct file_handle_bytes *dir, const char *name);
 void path_forget(struct nfsd *s, const struct export *ex, const struct file_handle_bytes *h,
 		 const struct file_handle_bytes *dir, const char *name);
+/*
+ * Around a rename and what is written down of it: in between, a file would be found neither
+ * where it was nor where it is, nor would what is below it.
+ */
+void path_moves(struct nfsd *s, const struct export *ex);
+void path_moved(struct nfsd *s, const struct export *ex);
 
 #endif

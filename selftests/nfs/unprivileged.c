@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* ocp-nfsd run by nobody: files are found by name, and handles hold all the same. */
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,11 +15,12 @@
 #include "selftests/nfs/lab.h"
 
 #define NOBODY 65534
+#define MOVES  2000
 
 FIXTURE(nobody)
 {
 	struct lab_server srv;
-	struct lab a;
+	struct lab a, b;
 	char path[300], sub[320];
 	struct nfs4_fh dir, sub_fh, file;
 };
@@ -66,6 +69,7 @@ FIXTURE_SETUP(nobody)
 FIXTURE_TEARDOWN(nobody)
 {
 	lab_end(&self->a);
+	lab_end(&self->b);
 	EXPECT_EQ(0, lab_stop(&self->srv));
 }
 
@@ -108,6 +112,45 @@ TEST_F(nobody, a_handle_holds_over_a_restart_and_renames)
 	ASSERT_TRUE(start_again(self));
 	EXPECT_EQ(NFS4_OK, still_there(&self->a, &self->file));
 	EXPECT_EQ(NFS4_OK, still_there(&self->a, &self->sub_fh));
+}
+
+struct looks {
+	struct lab *lab;
+	const struct nfs4_fh *fh;
+	atomic_bool ends;
+	unsigned n;
+	uint32_t status; /* by __atomic: the first that is not NFS4_OK */
+};
+
+static void *look_on(void *arg)
+{
+	struct looks *looks = arg;
+	uint32_t status = NFS4_OK;
+
+	while (!status && !atomic_load(&looks->ends)) {
+		status = still_there(looks->lab, looks->fh);
+		__atomic_store_n(&looks->status, status, __ATOMIC_RELAXED);
+		looks->n++;
+	}
+	return NULL;
+}
+
+TEST_F(nobody, what_is_below_a_directory_is_found_while_that_is_moved)
+{
+	struct looks looks = {.lab = &self->b, .fh = &self->file};
+	struct nfs4_fh other;
+	pthread_t thread;
+
+	ASSERT_EQ(NFS4_OK, make_dir(&self->a, &self->dir, "other", &other));
+	ASSERT_TRUE(lab_client(&self->b, &self->srv, "client b", false));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, look_on, &looks));
+	for (unsigned i = 0; i < MOVES && !__atomic_load_n(&looks.status, __ATOMIC_RELAXED); i++)
+		EXPECT_EQ(NFS4_OK, i % 2 ? rename_to(&self->a, &other, "sub", &self->dir, "sub")
+					 : rename_to(&self->a, &self->dir, "sub", &other, "sub"));
+	atomic_store(&looks.ends, true);
+	pthread_join(thread, NULL);
+	EXPECT_LT(0, looks.n);
+	EXPECT_EQ(NFS4_OK, looks.status);
 }
 
 TEST_F(nobody, what_others_rename_in_its_directory_is_found_there)

@@ -281,6 +281,23 @@ int ln_link(struct file *olddir, const char *old, struct file *dir, const char *
 	return err;
 }
 
+/* Beside other requests, where nobody has it open: most files are closed by then.  1: it is open.
+ */
+static int rename_closed(struct file *olddir, const char *old, struct file *dir, const char *name)
+{
+	struct ln_call call = {.start = start_rename};
+	struct ln_session *s = ln_of(olddir)->s;
+	struct ln_moving move = {.path = ln_hold(olddir, old)};
+	int err = move.path ? 1 : -ENOMEM;
+
+	if (move.path && ln_move_begin(s, &move)) {
+		err = two_names(olddir, old, dir, name, &call);
+		ln_move_end(s, &move);
+	}
+	ln_let_go(s, move.path);
+	return err;
+}
+
 /* The protocol has no flags: who must not replace anything makes a link first. */
 int ln_rename(struct file *olddir, const char *old, struct file *dir, const char *name,
 	      unsigned flags)
@@ -291,6 +308,9 @@ int ln_rename(struct file *olddir, const char *old, struct file *dir, const char
 
 	if (flags)
 		return -EINVAL;
+	err = rename_closed(olddir, old, dir, name);
+	if (err <= 0)
+		return err;
 	pthread_rwlock_wrlock(&s->names);
 	err = two_names(olddir, old, dir, name, &call);
 	pthread_rwlock_unlock(&s->names);

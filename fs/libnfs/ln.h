@@ -67,6 +67,12 @@ struct ln_lib {
 #undef LN_CALL
 };
 
+/* What is at the path, and below it, is not opened before it has its other name. */
+struct ln_moving {
+	struct ln_moving *next;
+	char *path;
+};
+
 struct ln_call;
 struct ln_session {
 	struct ln_session *next;
@@ -79,14 +85,19 @@ struct ln_session {
 	int bell;
 	uint32_t rsize, wsize;
 	pthread_mutex_t turn; /* of opens and closes of version 4 */
-	pthread_rwlock_t
-		names; /* held for writing by renames, for reading by all that use a path */
+	/*
+	 * Held for reading by all that use a path, for writing by renames of what is open, or
+	 * has something open below.
+	 */
+	pthread_rwlock_t names;
 
 	pthread_mutex_t lock; /* of what follows */
 	struct ln_call *queue, **queue_end;
 	bool ending;
 	int dead; /* why nothing more is asked */
 	struct ln_file *files;
+	struct ln_moving *moving; /* what gets another name, and nobody has open */
+	pthread_cond_t moved;
 	uint64_t stopped_at; /* ms: the stop flag was seen */
 
 	unsigned running; /* the thread's own */
@@ -178,6 +189,8 @@ char *ln_hold(const struct file *file, const char *name);
 void ln_let_go(struct ln_session *s, char *path);
 char *ln_below(const struct file *file, const char *name);
 int ln_renamed(struct ln_session *s, const char *old, const char *now);
+bool ln_move_begin(struct ln_session *s, struct ln_moving *move);
+void ln_move_end(struct ln_session *s, const struct ln_moving *move);
 
 /* dir.c */
 ssize_t ln_readdir(struct file *file, struct dirbuf *buf);

@@ -10,7 +10,24 @@
 
 #include "fs/libnfs/ln.h"
 
-/* ln_file_new - takes @path over; NULL: no memory */
+static bool is_below(const char *path, const char *top)
+{
+	size_t len = strlen(top);
+
+	return !strncmp(path, top, len) && (!path[len] || path[len] == '/');
+}
+
+/* The session is locked. */
+static bool is_moving(const struct ln_session *s, const char *path)
+{
+	const struct ln_moving *move = s->moving;
+
+	while (move && !is_below(path, move->path))
+		move = move->next;
+	return move;
+}
+
+/* ln_file_new - takes @path over; NULL: no memory.  Names are held still. */
 struct ln_file *ln_file_new(struct ln_session *s, char *path)
 {
 	struct ln_file *lf = path ? calloc(1, sizeof(*lf)) : NULL;
@@ -23,6 +40,8 @@ struct ln_file *ln_file_new(struct ln_session *s, char *path)
 	lf->path = path;
 	pthread_mutex_init(&lf->lock, NULL);
 	pthread_mutex_lock(&s->lock);
+	while (is_moving(s, path))
+		pthread_cond_wait(&s->moved, &s->lock);
 	lf->next = s->files;
 	if (s->files)
 		s->files->prev = lf;
@@ -102,7 +121,7 @@ int ln_renamed(struct ln_session *s, const char *old, const char *now)
 	for (struct ln_file *lf = s->files; lf && !err; lf = lf->next) {
 		char *path;
 
-		if (strncmp(lf->path, old, len) != 0 || (lf->path[len] && lf->path[len] != '/'))
+		if (!is_below(lf->path, old))
 			continue;
 		if (asprintf(&path, "%s%s", now, lf->path + len) < 0) {
 			err = -ENOMEM;
@@ -113,4 +132,37 @@ int ln_renamed(struct ln_session *s, const char *old, const char *now)
 	}
 	pthread_mutex_unlock(&s->lock);
 	return err;
+}
+
+/**
+ * ln_move_begin - what is at move->path gets another name, while others use theirs
+ *
+ * Names are held still, as by all.  False: it is open, or something below it is; a request
+ * under way may say where that is, and nobody else may have one then.
+ */
+bool ln_move_begin(struct ln_session *s, struct ln_moving *move)
+{
+	const struct ln_file *lf;
+
+	pthread_mutex_lock(&s->lock);
+	for (lf = s->files; lf && !is_below(lf->path, move->path);)
+		lf = lf->next;
+	if (!lf) {
+		move->next = s->moving;
+		s->moving = move;
+	}
+	pthread_mutex_unlock(&s->lock);
+	return !lf;
+}
+
+void ln_move_end(struct ln_session *s, const struct ln_moving *move)
+{
+	struct ln_moving **at = &s->moving;
+
+	pthread_mutex_lock(&s->lock);
+	while (*at != move)
+		at = &(*at)->next;
+	*at = move->next;
+	pthread_cond_broadcast(&s->moved);
+	pthread_mutex_unlock(&s->lock);
 }

@@ -289,6 +289,7 @@ static void session_free(struct ln_session *s)
 	if (s->bell >= 0)
 		close(s->bell);
 	pthread_rwlock_destroy(&s->names);
+	pthread_cond_destroy(&s->moved);
 	pthread_mutex_destroy(&s->turn);
 	pthread_mutex_destroy(&s->lock);
 	free(s);
@@ -324,6 +325,7 @@ int ln_session_open(const struct ln_place *place, const char *root, const int *s
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_mutex_init(&s->turn, NULL);
 	names_init(&s->names);
+	pthread_cond_init(&s->moved, NULL);
 	s->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	err = s->bell < 0 ? -errno : load(&s->lib);
 	if (!err)

@@ -118,6 +118,20 @@ test_directories_are_renamed_with_others_at_work_below_version_4_0() {
 	renamed_dirs 4.0
 }
 
+# A rename of what nobody has open waits for nobody, and nobody for it.
+test_files_are_replaced_with_others_at_work_by_version_3() {
+	local end="?version=3&mountport=$mountport" a
+	for a in $(seq 400); do
+		mkdir -p "$T/tree/$((a % 10))"
+		echo "$a" >"$T/tree/$((a % 10))/$a"
+	done
+	timeout 100 "$OCP" -aj 16 "$T/tree" "$url/replaced$end"
+	find "$T/tree" -type f -exec sed -i 's/^/new /' {} +
+	timeout 100 "$OCP" -aj 16 --atomic -T "$T/tree" "$url/replaced$end"
+	diff -r "$T/tree" "$dir/replaced"
+	rm -r "$dir/replaced"
+}
+
 test_why_the_server_does_not_copy_is_said() {
 	head -c 3M /dev/urandom >"$dir/from"
 	run timeout 60 "$OCP" --explain "$url/from?version=3&mountport=$mountport" \

@@ -345,6 +345,7 @@ static int encode(struct encoder *e, struct copy_result *res)
 {
 	struct worker first = {.e = e, .buf = malloc(ENCODED_BUF)};
 	uint64_t reached;
+	int err = 0;
 
 	if (!first.buf)
 		return -ENOMEM;
@@ -361,7 +362,10 @@ static int encode(struct encoder *e, struct copy_result *res)
 	copy_result_add(res, &first.res);
 	res->bytes = reached;
 	res->holes = MIN(res->holes, reached);
-	return e->err;
+	/* A hole at the end of what counts is there when the file reaches over it. */
+	if (!e->sized && res->holes)
+		err = target_reach(e->req->out, (uint64_t)e->req->pos_out + reached);
+	return e->err ? e->err : err;
 }
 
 /* Whether to begin ------------------------------------------------------- */

@@ -165,6 +165,19 @@ TEST_F(encoded, a_size_that_cannot_be_set_is_an_error_or_no_matter)
 		EXPECT_EQ(LEN, self->res.bytes);
 }
 
+/* The error comes with the first byte behind a hole. */
+TEST_F(encoded, a_hole_that_counts_is_there_when_an_error_follows)
+{
+	struct rig_plan plan = self->rig.plan;
+
+	plan.hole = 4 * EXTENT;
+	rig_free(&self->rig);
+	ASSERT_EQ(0, rig_make(&self->rig, &plan));
+	COPY("write_encoded@5+=ENOSPC,write=ENOSPC");
+	EXPECT_EQ(-ENOSPC, self->err);
+	EXPECT_GE(2 * plan.hole, self->res.bytes);
+}
+
 static int stop_flag;
 
 static void set_stop(int sig)

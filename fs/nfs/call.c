@@ -361,6 +361,15 @@ static int free_slot(const struct nfs_session *s)
 	return -1;
 }
 
+/* Nobody will ever get off: a new session is all that helps. */
+static bool all_left(const struct nfs_session *s)
+{
+	for (unsigned i = 0; i < s->target && i < s->nslots; i++)
+		if (!s->slot[i].left)
+			return false;
+	return true;
+}
+
 static uint32_t highest_slot(const struct nfs_session *s)
 {
 	uint32_t high = 0;
@@ -395,7 +404,10 @@ static int board(struct nfs_trip *trip)
 			clp->s.slot[trip->slot].busy = true;
 			return 0;
 		}
-		nfs_cond_wait(&clp->changed, &clp->lock, TICK_MS);
+		if (all_left(&clp->s))
+			clp->session_up = false;
+		else
+			nfs_cond_wait(&clp->changed, &clp->lock, TICK_MS);
 	}
 	return err;
 }
@@ -408,6 +420,7 @@ static void get_off(struct nfs_trip *trip, bool answered)
 	if (trip->slot >= 0 && trip->gen == s->gen) {
 		s->slot[trip->slot].seq += answered;
 		s->slot[trip->slot].busy = trip->sent && !answered;
+		s->slot[trip->slot].left = s->slot[trip->slot].busy;
 	}
 	trip->slot = -1;
 	trip->sent = false;

@@ -29,6 +29,7 @@
 struct nfs_slot {
 	uint32_t seq; /* of the next request */
 	bool busy;
+	bool left; /* by who gave up, before its answer came: busy for ever */
 };
 
 struct nfs_session {

@@ -6,6 +6,7 @@
  */
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +21,8 @@
 #include "kselftest_harness.h"
 #include "selftests/nfs/lab.h"
 
-#define SIZE ((size_t)3 << 20)
+#define SIZE  ((size_t)3 << 20)
+#define SLOTS 64u /* of a session, at most */
 
 FIXTURE(lost)
 {
@@ -302,6 +304,47 @@ TEST_F(lost, what_another_client_took_meanwhile_is_an_error)
 	partition(self, "go");
 	EXPECT_GT(0, cr_write(self->out, self->data, 1000, 0));
 	lab_end(&self->other);
+}
+
+struct reader {
+	pthread_t thread;
+	struct file *file;
+	ssize_t n;
+};
+
+static void *read_page(void *arg)
+{
+	struct reader *r = arg;
+	uint8_t page[4096];
+
+	r->n = cr_read(r->file, page, sizeof(page), 0);
+	return NULL;
+}
+
+/* As many as the session has slots, whose replies nobody waits for any more. */
+TEST_F(lost, after_calls_that_were_given_up_others_go_on)
+{
+	struct reader r[SLOTS] = {{.n = 0}}, one = {.n = 0};
+	struct cr_ns *ns = cr_ns_new();
+	char url[500];
+
+	snprintf(url, sizeof(url), "nfs://127.0.0.1:%u%s/in?timeout=3", self->port, self->dir);
+	ASSERT_EQ(0, cr_open(ns, url, O_RDONLY, 0, &one.file));
+	partition(self, "hang");
+	for (unsigned i = 0; i < SLOTS; i++) {
+		r[i].file = one.file;
+		ASSERT_EQ(0, pthread_create(&r[i].thread, NULL, read_page, &r[i]));
+	}
+	for (unsigned i = 0; i < SLOTS; i++) {
+		pthread_join(r[i].thread, NULL);
+		EXPECT_GT(0, r[i].n);
+	}
+	partition(self, "go");
+	for (unsigned i = 0; i < 5 && one.n <= 0; i++)
+		read_page(&one);
+	EXPECT_EQ(4096, one.n);
+	cr_close(one.file);
+	cr_ns_free(ns);
 }
 
 TEST_HARNESS_MAIN

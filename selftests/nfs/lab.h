@@ -49,7 +49,7 @@ struct lab {
 
 	/* CB_OFFLOAD, CB_RECALL; CB_GETATTR raises no called_back */
 	sem_t called_back;
-	bool deaf; /* callbacks are not answered */
+	_Atomic bool deaf; /* callbacks are not answered */
 	struct nfs4_stateid cb_stateid;
 	uint32_t cb_status;
 	uint64_t cb_count;

@@ -14,34 +14,40 @@ struct calling {
 	struct callback cb; /* args is not kept */
 };
 
-static uint32_t read_reply(const struct calling *call, struct xdr *x, uint32_t *seq_status)
+static uint32_t read_reply(const struct calling *call, struct xdr *x, uint32_t *seq_status,
+			   union nfs4_cb_res *res)
 {
 	struct nfs4_reply_head head = {.cb = true};
-	union nfs4_cb_res res;
 
 	nfs4_reply_begin(x, &head);
-	*seq_status = nfs4_get_res(x, &head, OP_CB_SEQUENCE, &res);
+	*seq_status = nfs4_get_res(x, &head, OP_CB_SEQUENCE, res);
 	if (*seq_status)
 		return *seq_status;
-	return nfs4_get_res(x, &head, call->cb.op, &res);
+	return nfs4_get_res(x, &head, call->cb.op, res);
 }
 
 /*
  * A call that was lost is made again with the same number, so that the client can tell
- * that it has seen it; a number it did not expect means that it has seen one more.
+ * that it has seen it.  Then, or when it did not expect the number because it has seen one
+ * more, the next number is the right one.
  */
 static void answered(void *arg, int err, struct xdr *reply, struct rpc_rec *rec)
 {
 	struct calling *call = arg;
 	uint32_t status = NFS4ERR_CB_PATH_DOWN, seq = NFS4ERR_CB_PATH_DOWN;
+	bool seen;
+	union nfs4_cb_res res;
 
 	if (!err)
-		status = read_reply(call, reply, &seq);
+		status = read_reply(call, reply, &seq, &res);
+	seen = seq == NFS4ERR_SEQ_MISORDERED || seq == NFS4ERR_RETRY_UNCACHED_REP;
 	pthread_mutex_lock(&call->s->lock);
 	call->ss->cb_busy = false;
-	if (!err && (seq == NFS4_OK || seq == NFS4ERR_SEQ_MISORDERED))
+	if (!err)
+		call->ss->client->silent = false;
+	if (!err && (seq == NFS4_OK || seen))
 		call->ss->cb_seqid++;
-	if (status == NFS4ERR_SEQ_MISORDERED)
+	if (seen)
 		status = NFS4ERR_DELAY;
 	if (seq == NFS4ERR_BADSESSION || seq == NFS4ERR_BADXDR || err == -EOPNOTSUPP ||
 	    err == -EACCES) {
@@ -50,8 +56,9 @@ static void answered(void *arg, int err, struct xdr *reply, struct rpc_rec *rec)
 		call->ss->cb_conn = NULL;
 		status = NFS4ERR_CB_PATH_DOWN;
 	}
-	call->cb.told(call->cb.arg, status);
+	call->cb.told(call->cb.arg, status, status ? NULL : &res);
 	session_put(call->ss);
+	pthread_cond_broadcast(&call->s->state->answered);
 	pthread_mutex_unlock(&call->s->lock);
 	free(call);
 }
@@ -107,6 +114,14 @@ static int call_on(struct nfsd *s, struct session *ss, const struct callback *cb
 static bool can_call(const struct session *ss)
 {
 	return ss->cb_conn && !ss->cb_busy;
+}
+
+bool has_path(const struct client *c)
+{
+	for (const struct session *ss = c->sessions; ss; ss = ss->of_client)
+		if (ss->cb_conn)
+			return true;
+	return false;
 }
 
 bool call_client(struct nfsd *s, struct client *c, const struct callback *cb)

@@ -78,6 +78,22 @@ void change_made(struct nfsd *s, const struct statx *after)
 	pthread_mutex_unlock(&s->changes->lock);
 }
 
+uint64_t change_held(struct nfsd *s, const struct statx *stx, uint64_t beyond)
+{
+	struct entry *e = entry_of(s->changes, stx);
+	uint64_t change;
+
+	pthread_mutex_lock(&s->changes->lock);
+	if (!matches(e, stx))
+		*e = (struct entry){stx->stx_ino, dev_of(stx), ctime_of(stx), 0};
+	e->more++;
+	if (e->ctime + e->more <= beyond)
+		e->more = beyond + 1 - e->ctime;
+	change = e->ctime + e->more;
+	pthread_mutex_unlock(&s->changes->lock);
+	return change;
+}
+
 void file_changed(struct nfsd *s, struct file *file)
 {
 	struct statx stx;

@@ -70,23 +70,21 @@ static bool is_broken(const struct state *st)
 
 static bool may_have(const struct compound *c, const struct sfile *f)
 {
-	bool path = false;
+	bool path = has_path(c->client);
 
-	for (const struct session *ss = c->client->sessions; ss; ss = ss->of_client)
-		path |= ss->cb_conn != NULL;
 	for (const struct state *st = f->states; st; st = st->of_file)
 		path &= st->type != STATE_DELEG || st->client != c->client;
 	return path && !c->client->gone && c->s->state->ndelegs < DELEGS_MAX;
 }
 
-bool deleg_give(struct compound *c, const struct nfs4_fh *fh, struct io *io, uint32_t type,
-		struct nfs4_delegation *d)
+bool deleg_give(struct compound *c, const struct deleg_offer *offer, struct nfs4_delegation *d)
 {
 	static const struct xdr_bytes nobody = {"", 0};
-	struct sfile *f = sfile_find(c->s, fh, false);
+	struct sfile *f = sfile_find(c->s, offer->fh, false);
+	struct io *io = offer->io;
 	struct state *st;
 
-	if (!f || !may_have(c, f) || !guard(io, type))
+	if (!f || !may_have(c, f) || !guard(io, offer->type))
 		return false;
 	st = state_new(c->s, c->client, f, STATE_DELEG, &nobody);
 	if (!st) {
@@ -96,12 +94,13 @@ bool deleg_give(struct compound *c, const struct nfs4_fh *fh, struct io *io, uin
 	io_get(io);
 	st->io = io;
 	st->seqid = 1;
-	st->deleg = type;
+	st->deleg = offer->type;
+	st->change_given = offer->change;
 	st->guarded = true;
 	st->next_deleg = c->s->state->delegs;
 	c->s->state->delegs = st;
 	c->s->state->ndelegs++;
-	*d = (struct nfs4_delegation){.type = type, .limit_by = 1, .limit_size = UINT64_MAX};
+	*d = (struct nfs4_delegation){.type = offer->type, .limit_by = 1, .limit_size = UINT64_MAX};
 	d->ace.who = xdr_str(""); /* allows nobody anything: opens are asked for with ACCESS */
 	state_id(st, &d->stateid);
 	return true;
@@ -126,7 +125,7 @@ struct recall {
 	uint8_t other[NFS4_OTHER_SIZE]; /* it may have been returned before the answer */
 };
 
-static void told(void *arg, uint32_t status)
+static void told(void *arg, uint32_t status, const union nfs4_cb_res *res)
 {
 	struct recall *r = arg;
 
@@ -137,7 +136,7 @@ static void told(void *arg, uint32_t status)
 }
 
 /* One that does not get there is made again by the clock. */
-static void recall(struct nfsd *s, struct state *st)
+void deleg_recall(struct nfsd *s, struct state *st)
 {
 	struct recall *r;
 	union nfs4_cb_args args;
@@ -176,7 +175,7 @@ void deleg_tick(struct nfsd *s)
 		if (st->recalled && now > st->recalled + (uint64_t)s->opt.lease * 1000)
 			take_away(st);
 		else if (st->recalled || is_broken(st))
-			recall(s, st);
+			deleg_recall(s, st);
 	}
 }
 
@@ -192,7 +191,7 @@ static bool conflicts(struct compound *c, struct state *st, enum deleg_use use)
 		return use != DELEG_READ || st->deleg == OPEN_DELEGATE_WRITE;
 	if (use == DELEG_OPEN_WRITE && st->deleg == OPEN_DELEGATE_READ) {
 		unguard(st);
-		recall(c->s, st);
+		deleg_recall(c->s, st);
 	}
 	return false;
 }
@@ -215,11 +214,25 @@ again:
 			client_drop(c->s, st->client);
 			goto again;
 		}
-		recall(c->s, st);
+		deleg_recall(c->s, st);
 		found = true;
 	}
 	pthread_mutex_unlock(&c->s->lock);
 	return found;
+}
+
+struct state *deleg_writer(struct compound *c, const struct nfs4_fh *fh)
+{
+	struct sfile *f = sfile_find(c->s, fh, false);
+	struct state *st = f ? f->states : NULL;
+
+	while (st && !conflicts(c, st, DELEG_READ))
+		st = st->of_file;
+	if (!st || !st->client->courtesy)
+		return st;
+	db_remove_client(c->s, &st->client->owner);
+	client_drop(c->s, st->client);
+	return deleg_writer(c, fh);
 }
 
 bool deleg_on_name(struct compound *c, const struct obj *dir, const char *name)

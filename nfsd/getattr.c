@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 
 #include "nfsd/export.h"
 #include "nfsd/nfsd.h"
@@ -64,6 +65,7 @@ static const uint8_t supported[] = {
 	FATTR4_SPACE_FREED,
 	FATTR4_CHANGE_ATTR_TYPE,
 	FATTR4_XATTR_SUPPORT,
+	FATTR4_OPEN_ARGUMENTS,
 };
 
 struct nfs4_bitmap attrs_supported(void)
@@ -111,6 +113,25 @@ static struct nfs4_time time_of(const struct statx_timestamp *t)
 	return (struct nfs4_time){t->tv_sec, t->tv_nsec};
 }
 
+/* What OPEN does: those of its kinds of want that have a name there. */
+static struct nfs4_open_arguments open_arguments(void)
+{
+	struct nfs4_open_arguments oa = {
+		.access.word = {1u << OPEN4_SHARE_ACCESS_READ | 1u << OPEN4_SHARE_ACCESS_WRITE |
+				1u << OPEN4_SHARE_ACCESS_BOTH},
+		.deny.word = {1u | 1u << OPEN4_SHARE_DENY_READ | 1u << OPEN4_SHARE_DENY_WRITE |
+			      1u << OPEN4_SHARE_DENY_BOTH},
+		.want.word = {1u << (OPEN4_SHARE_ACCESS_WANT_ANY_DELEG >> 8) |
+			      1u << (OPEN4_SHARE_ACCESS_WANT_NO_DELEG >> 8)},
+		.claim.word = {1u << CLAIM_NULL | 1u << CLAIM_PREVIOUS | 1u << CLAIM_DELEGATE_CUR |
+			       1u << CLAIM_FH | 1u << CLAIM_DELEG_CUR_FH},
+		.createmode.word = {1u << UNCHECKED4 | 1u << GUARDED4 | 1u << EXCLUSIVE4 |
+				    1u << EXCLUSIVE4_1},
+	};
+
+	return oa;
+}
+
 /* What is the same for all files. */
 static void server_attrs(const struct compound *c, struct nfs4_attrs *a)
 {
@@ -120,6 +141,7 @@ static void server_attrs(const struct compound *c, struct nfs4_attrs *a)
 		nfs4_bit_clear(&a->supported, FATTR4_SPACE_FREED);
 		nfs4_bit_clear(&a->supported, FATTR4_CHANGE_ATTR_TYPE);
 		nfs4_bit_clear(&a->supported, FATTR4_XATTR_SUPPORT);
+		nfs4_bit_clear(&a->supported, FATTR4_OPEN_ARGUMENTS);
 	}
 	a->suppattr_exclcreat = exclusive_attrs();
 	a->fh_expire_type = FH4_PERSISTENT;
@@ -133,6 +155,7 @@ static void server_attrs(const struct compound *c, struct nfs4_attrs *a)
 	a->maxread = a->maxwrite = NFSD_IO_MAX;
 	a->time_delta = (struct nfs4_time){0, 1};
 	a->change_attr_type = NFS4_CHANGE_TYPE_IS_UNDEFINED;
+	a->open_arguments = open_arguments();
 }
 
 static void node_attrs(const struct compound *c, const struct obj *obj, struct nfs4_attrs *a)
@@ -209,8 +232,25 @@ static uint32_t space_attrs(struct obj *obj, struct nfs4_attrs *a)
 /* Time attributes that only SETATTR may name. */
 static const uint8_t write_only[] = {FATTR4_TIME_ACCESS_SET, FATTR4_TIME_MODIFY_SET};
 
-uint32_t attrs_encode(struct compound *c, struct obj *obj, const struct nfs4_bitmap *want,
-		      struct xdr *out)
+/*
+ * What its writer holds back.  The file's own times stay as they are: the writer may have set
+ * them.  And what takes no space here yet would look like a hole.
+ */
+static void held_attrs(struct nfsd *s, const struct deleg_news *news, const struct statx *stx,
+		       struct nfs4_attrs *a)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	a->time_modify = a->time_metadata = (struct nfs4_time){now.tv_sec, (uint32_t)now.tv_nsec};
+	a->change = deleg_change(s, news, stx);
+	a->size = news->size;
+	if (a->size > stx->stx_size)
+		a->space_used += a->size - stx->stx_size;
+}
+
+static uint32_t encode(struct compound *c, struct obj *obj, const struct nfs4_bitmap *want,
+		       const struct deleg_news *news, struct xdr *out)
 {
 	char owner[2][16];
 	struct nfs4_attrs a;
@@ -235,6 +275,8 @@ uint32_t attrs_encode(struct compound *c, struct obj *obj, const struct nfs4_bit
 		if (status)
 			return status;
 		stat_attrs(c->s, stx, &a);
+		if (deleg_modified(news, stx))
+			held_attrs(c->s, news, stx, &a);
 		fsid_of(obj, &a);
 		snprintf(owner[0], sizeof(owner[0]), "%u", stx->stx_uid);
 		snprintf(owner[1], sizeof(owner[1]), "%u", stx->stx_gid);
@@ -249,15 +291,30 @@ uint32_t attrs_encode(struct compound *c, struct obj *obj, const struct nfs4_bit
 	return out->error ? NFS4ERR_REP_TOO_BIG : NFS4_OK;
 }
 
-/* The result is encoded at once, behind the room where it is put from. */
-/* What a client with a write delegation may have changed without saying so yet. */
-static bool delegated(struct compound *c, const struct nfs4_bitmap *map)
+uint32_t attrs_encode(struct compound *c, struct obj *obj, const struct nfs4_bitmap *want,
+		      struct xdr *out)
 {
-	return (nfs4_bit(map, FATTR4_SIZE) || nfs4_bit(map, FATTR4_CHANGE) ||
-		nfs4_bit(map, FATTR4_TIME_MODIFY) || nfs4_bit(map, FATTR4_SPACE_USED)) &&
-	       deleg_in_the_way(c, &c->cur->fh, DELEG_READ);
+	const struct deleg_news none = {.asked = false};
+
+	return encode(c, obj, want, &none, out);
 }
 
+/* With what a client that has a write delegation may have changed without saying so yet. */
+static uint32_t encode_news(struct compound *c, const struct nfs4_bitmap *want, struct xdr *out)
+{
+	static const uint8_t held[] = {FATTR4_SIZE, FATTR4_CHANGE, FATTR4_TIME_MODIFY,
+				       FATTR4_TIME_METADATA, FATTR4_SPACE_USED};
+	struct deleg_news news = {.asked = false};
+	uint32_t status = NFS4_OK;
+
+	if (any_of(want, held, sizeof(held)))
+		status = deleg_ask(c, &c->cur->fh, &news);
+	if (news.waited)
+		obj_changed(c->cur);
+	return status ? status : encode(c, c->cur, want, &news, out);
+}
+
+/* The result is encoded at once, behind the room where it is put from. */
 uint32_t op_getattr(struct compound *c, union nfs4_args *args, union nfs4_res *res)
 {
 	struct xdr x;
@@ -266,10 +323,8 @@ uint32_t op_getattr(struct compound *c, union nfs4_args *args, union nfs4_res *r
 	for (size_t i = 0; i < sizeof(write_only); i++)
 		if (nfs4_bit(&args->getattr.map, write_only[i]))
 			return NFS4ERR_INVAL;
-	if (delegated(c, &args->getattr.map))
-		return NFS4ERR_DELAY;
 	xdr_encode(&x, c->w->attr, sizeof(c->w->attr));
-	status = attrs_encode(c, c->cur, &args->getattr.map, &x);
+	status = encode_news(c, &args->getattr.map, &x);
 	if (status)
 		return status;
 	xdr_decode(&x, c->w->attr, xdr_len(&x));
@@ -294,10 +349,8 @@ static uint32_t compare(struct compound *c, const struct nfs4_fattr *want)
 	    nfs4_bit(&want->map, FATTR4_TIME_ACCESS_SET) ||
 	    nfs4_bit(&want->map, FATTR4_TIME_MODIFY_SET))
 		return NFS4ERR_INVAL;
-	if (delegated(c, &want->map))
-		return NFS4ERR_DELAY;
 	xdr_encode(&x, c->w->attr, sizeof(c->w->attr));
-	status = attrs_encode(c, c->cur, &want->map, &x);
+	status = encode_news(c, &want->map, &x);
 	if (status)
 		return status;
 	xdr_decode(&x, c->w->attr, xdr_len(&x));

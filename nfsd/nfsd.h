@@ -256,6 +256,8 @@ uint64_t change_of(struct nfsd *s, const struct statx *stx);
 /* After each change that is made here, and before it is answered. */
 void change_made(struct nfsd *s, const struct statx *after);
 void file_changed(struct nfsd *s, struct file *file);
+/* A change that a client holds back and nobody has seen: more than was, and than @beyond. */
+uint64_t change_held(struct nfsd *s, const struct statx *stx, uint64_t beyond);
 /* The same, of data written to @io, which is @obj: its attributes are known then. */
 void obj_written(struct compound *c, struct obj *obj, struct io *io);
 

@@ -61,7 +61,7 @@ uint32_t op_offload_cancel(struct compound *c, union nfs4_args *args, union nfs4
 
 /* The callback ------------------------------------------------------------------ */
 
-static void told(void *arg, uint32_t status)
+static void told(void *arg, uint32_t status, const union nfs4_cb_res *res)
 {
 	acopy_told(arg, status);
 }

@@ -525,12 +525,15 @@ static uint32_t both_ways(struct opening *o)
 static void say_delegation(struct opening *o)
 {
 	struct nfs4_delegation *d = &o->r->delegation;
-	uint32_t type = deleg_wanted(o->a);
+	struct deleg_offer offer = {&o->obj->fh, o->io, deleg_wanted(o->a), 0};
+	struct statx stx;
 	bool given = false;
 
-	if (type == OPEN_DELEGATE_READ || type == OPEN_DELEGATE_WRITE) {
+	if (offer.type == OPEN_DELEGATE_READ || offer.type == OPEN_DELEGATE_WRITE) {
+		if (!cr_getattr(o->io->file, NULL, &stx))
+			offer.change = change_of(o->c->s, &stx);
 		pthread_mutex_lock(&o->c->s->lock);
-		given = deleg_give(o->c, &o->obj->fh, o->io, type, d);
+		given = deleg_give(o->c, &offer, d);
 		pthread_mutex_unlock(&o->c->s->lock);
 	}
 	if (given)

@@ -30,9 +30,15 @@ static void grace_begin(struct nfsd *s)
 
 int state_start(struct nfsd *s)
 {
+	pthread_condattr_t attr;
+
 	s->state = calloc(1, sizeof(*s->state));
 	if (!s->state)
 		return -ENOMEM;
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&s->state->answered, &attr);
+	pthread_condattr_destroy(&attr);
 	s->state->next_client = s->state->next_state = s->state->next_session = 1;
 	if (db_waiting(s))
 		grace_begin(s);
@@ -52,6 +58,7 @@ void state_free(struct nfsd *s)
 		client_put(c);
 	}
 	pthread_mutex_unlock(&s->lock);
+	pthread_cond_destroy(&s->state->answered);
 	free(s->state);
 	s->state = NULL;
 }

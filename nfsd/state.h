@@ -48,6 +48,7 @@ struct client {
 	uint8_t verf[NFS4_VERIFIER_SIZE];
 	uint32_t flavor, uid; /* the principal of EXCHANGE_ID */
 	bool confirmed, courtesy, reclaim_done, may_reclaim, gone;
+	bool silent;	  /* the last call to it was not answered in time */
 	unsigned refs;	  /* COMPOUNDs at work, sessions, 1 while it is listed */
 	uint64_t renewed; /* ms */
 	uint32_t cs_seqid;
@@ -111,6 +112,8 @@ struct state {
 	bool guarded;	/* by a lease of the kernel on io */
 	bool called, revoked;
 	uint64_t recalled; /* ms; 0: not yet */
+	/* The change attribute when it was given, and the last one that was made up since. */
+	uint64_t change_given, change_told;
 };
 
 struct state_table {
@@ -122,6 +125,7 @@ struct state_table {
 	struct state *delegs;
 	atomic_uint ndelegs;
 	struct sfile *files[BUCKETS];
+	pthread_cond_t answered; /* a callback; uses CLOCK_MONOTONIC */
 	uint64_t next_client, next_state, next_session;
 	uint64_t grace_end; /* ms; 0: no grace period */
 	uint64_t grace_max;
@@ -165,12 +169,16 @@ bool stateid_special(const struct nfs4_stateid *id); /* anonymous, or READ bypas
 struct callback {
 	uint32_t op;
 	const union nfs4_cb_args *args;
-	/* Its status, with the lock held; NFS4ERR_CB_PATH_DOWN: there was no answer. */
-	void (*told)(void *arg, uint32_t status);
+	/*
+	 * With the lock held.  NFS4ERR_CB_PATH_DOWN: there was no answer; @res is there with
+	 * NFS4_OK only, and until this returns.
+	 */
+	void (*told)(void *arg, uint32_t status, const union nfs4_cb_res *res);
 	void *arg;
 };
 /* On a session of @c that has a path and is not in a call: false when there is none. */
 bool call_client(struct nfsd *s, struct client *c, const struct callback *cb);
+bool has_path(const struct client *c); /* for calls, if not just now */
 
 /* io.c: takes the lock itself; the file to read or write for a stateid */
 struct io *io_new(struct file *file, bool read, bool write);
@@ -208,11 +216,20 @@ void set_stateid(struct compound *c, const struct nfs4_stateid *id);
 
 /* deleg.c, with nfsd.lock held */
 uint32_t deleg_wanted(const struct nfs4_open_args *a); /* enum open_delegation_type4 */
-/* For a file that is open as @io: false when it cannot be given now. */
-bool deleg_give(struct compound *c, const struct nfs4_fh *fh, struct io *io, uint32_t type,
-		struct nfs4_delegation *d);
+/* Of a file that is open as @io and has now this change attribute. */
+struct deleg_offer {
+	const struct nfs4_fh *fh;
+	struct io *io;
+	uint32_t type;
+	uint64_t change;
+};
+/* False when it cannot be given now. */
+bool deleg_give(struct compound *c, const struct deleg_offer *offer, struct nfs4_delegation *d);
 void deleg_gone(struct nfsd *s, struct state *st); /* of state_drop() alone */
 void deleg_tick(struct nfsd *s);
+void deleg_recall(struct nfsd *s, struct state *st);
+/* Another client's delegation to write, or NULL. */
+struct state *deleg_writer(struct compound *c, const struct nfs4_fh *fh);
 /*
  * These take the lock.  Another client's delegation stands against @use: it is called back,
  * and the operation has to be tried again, NFS4ERR_DELAY.
@@ -228,6 +245,21 @@ bool deleg_on_name(struct compound *c, const struct obj *dir, const char *name);
 struct io *deleg_io(struct compound *c, const struct nfs4_fh *fh);
 uint32_t deleg_claim(struct compound *c, const struct nfs4_stateid *id); /* it has this one */
 uint32_t op_delegreturn(struct compound *c, union nfs4_args *args, union nfs4_res *res);
+
+/* ask.c; they take the lock */
+struct deleg_news {
+	bool waited; /* what was known of the file here may be of the time before */
+	bool asked;  /* another client holds it, and told what follows */
+	uint64_t size, change;
+	uint8_t other[NFS4_OTHER_SIZE]; /* of its delegation */
+	uint64_t change_given;
+};
+/* What another client that writes the file knows of it: 0 or NFS4ERR_DELAY. */
+uint32_t deleg_ask(struct compound *c, const struct nfs4_fh *fh, struct deleg_news *news);
+/* The file has changed by @news, if it is here as @stx says. */
+bool deleg_modified(const struct deleg_news *news, const struct statx *stx);
+/* A change attribute for it that no client has seen. */
+uint64_t deleg_change(struct nfsd *s, const struct deleg_news *news, const struct statx *stx);
 
 /* lock.c */
 void ranges_drop(struct nfsd *s, struct state *lock);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* attr.c - attribute values: RFC 8881 section 5, RFC 7862 section 12.2, RFC 8276 section 8.2. */
+/* attr.c - attribute values: RFC 8881 section 5, RFC 7862 section 12.2, RFC 8276 section 8.2, RFC
+ * 9754. */
 #include <errno.h>
 #include <string.h>
 
@@ -76,6 +77,17 @@ static void a_mode_umask(struct xdr *x, void *v)
 
 	xdr_u32(x, &mu->mode);
 	xdr_u32(x, &mu->umask);
+}
+
+static void a_open_arguments(struct xdr *x, void *v)
+{
+	struct nfs4_open_arguments *oa = v;
+
+	nfs4_bitmap(x, &oa->access);
+	nfs4_bitmap(x, &oa->deny);
+	nfs4_bitmap(x, &oa->want);
+	nfs4_bitmap(x, &oa->claim);
+	nfs4_bitmap(x, &oa->createmode);
 }
 
 #define LAYOUTS_MAX 32u
@@ -159,6 +171,9 @@ static const struct attr_row rows[NFS4_ATTRS] = {
 	ROW(FATTR4_CHANGE_ATTR_TYPE, a_u32, change_attr_type),
 	ROW(FATTR4_MODE_UMASK, a_mode_umask, mode_umask),
 	ROW(FATTR4_XATTR_SUPPORT, a_bool, xattr_support),
+	ROW(FATTR4_TIME_DELEG_ACCESS, a_time, time_deleg_access),
+	ROW(FATTR4_TIME_DELEG_MODIFY, a_time, time_deleg_modify),
+	ROW(FATTR4_OPEN_ARGUMENTS, a_open_arguments, open_arguments),
 };
 
 struct nfs4_bitmap nfs4_attrs_known(void)

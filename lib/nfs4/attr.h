@@ -23,6 +23,11 @@ struct nfs4_mode_umask {
 	uint32_t mode, umask;
 };
 
+/* What OPEN takes: RFC 9754 section 4.  Bit n stands for the value n of its argument. */
+struct nfs4_open_arguments {
+	struct nfs4_bitmap access, deny, want, claim, createmode;
+};
+
 struct nfs4_attrs {
 	struct nfs4_bitmap map; /* what is valid below */
 	struct nfs4_bitmap supported, suppattr_exclcreat;
@@ -41,8 +46,10 @@ struct nfs4_attrs {
 	struct xdr_bytes owner, owner_group; /* "0" or "root@domain" */
 	struct nfs4_specdata rawdev;
 	struct nfs4_time time_access, time_create, time_delta, time_metadata, time_modify;
+	struct nfs4_time time_deleg_access, time_deleg_modify;
 	struct nfs4_set_time time_access_set, time_modify_set;
 	struct nfs4_mode_umask mode_umask;
+	struct nfs4_open_arguments open_arguments;
 	uint32_t nlayouts, layouts[4];		/* fs_layout_types: of more the first are kept */
 	struct nfs4_mode_umask mode_set_masked; /* umask: the mask of bits to set */
 };

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "fixture.h"
@@ -31,7 +32,7 @@ FIXTURE_SETUP(deleg)
 	if (!dir)
 		SKIP(return, "%s", fixture_why());
 	snprintf(self->path, sizeof(self->path), "%s/f", dir);
-	self->srv.lease = "2";
+	self->srv.lease = "4";
 	ASSERT_TRUE(lab_export(&self->srv, dir));
 	ASSERT_TRUE(lab_start(&self->srv))
 	TH_LOG("%s", lab_why());
@@ -162,6 +163,167 @@ TEST_F(deleg, what_others_ask_of_a_file_that_one_writes_waits)
 	EXPECT_EQ(NFS4_OK, by_b(self, OP_GETATTR));
 	EXPECT_EQ(NFS4_OK, by_b(self, OP_SETATTR));
 	EXPECT_EQ(NFS4_OK, by_b(self, OP_REMOVE));
+}
+
+/* Size and change of the file as @lab is told. */
+static uint32_t ask(FIXTURE_DATA(deleg) * self, struct lab *lab, struct nfs4_attrs *attrs)
+{
+	struct nfs4_map_args want = {.map = {.word = {0}}};
+	union nfs4_res res;
+
+	nfs4_bit_set(&want.map, FATTR4_CHANGE);
+	nfs4_bit_set(&want.map, FATTR4_SIZE);
+	nfs4_bit_set(&want.map, FATTR4_SPACE_USED);
+	nfs4_bit_set(&want.map, FATTR4_TIME_MODIFY);
+	lab_sequence(lab, 0);
+	LAB_OP(lab, OP_PUTFH, .putfh = {self->fh});
+	LAB_OP(lab, OP_GETATTR, .getattr = want);
+	if (lab_send(lab))
+		return lab->reply.status;
+	lab_res(lab, OP_PUTFH, &res);
+	lab_res(lab, OP_GETATTR, &res);
+	return nfs4_attrs_decode(&res.getattr.attr, attrs) ? ~0u : NFS4_OK;
+}
+
+/* What a says of the file from now on. */
+static void says(FIXTURE_DATA(deleg) * self, uint64_t change, uint64_t size)
+{
+	self->a.cb_change = change;
+	self->a.cb_size = size;
+	self->a.knows = true;
+}
+
+TEST_F(deleg, who_writes_is_asked_and_keeps_it)
+{
+	struct nfs4_attrs own, told;
+
+	ASSERT_EQ(OPEN_DELEGATE_WRITE, give(self, BOTH | OPEN4_SHARE_ACCESS_WANT_WRITE_DELEG));
+	ASSERT_EQ(NFS4_OK, ask(self, &self->a, &own));
+	says(self, own.change, 0);
+	EXPECT_EQ(NFS4_OK, ask(self, &self->b, &told));
+	EXPECT_EQ(own.change, told.change);
+	EXPECT_EQ(0, told.size);
+	EXPECT_EQ(own.time_modify.nsec, told.time_modify.nsec);
+	EXPECT_EQ(-1, sem_trywait(&self->a.called_back));
+	EXPECT_EQ(NFS4_OK, give_back(self, &self->open.delegation.stateid));
+}
+
+TEST_F(deleg, what_who_writes_holds_back_is_told_to_others)
+{
+	struct nfs4_write_args w = {.stable = UNSTABLE4, .data = xdr_str("delegated")};
+	struct nfs4_attrs own, told[3];
+	struct nfs4_stateid id;
+
+	ASSERT_EQ(OPEN_DELEGATE_WRITE, give(self, BOTH | OPEN4_SHARE_ACCESS_WANT_WRITE_DELEG));
+	id = w.stateid = self->open.delegation.stateid;
+	ASSERT_EQ(NFS4_OK, ask(self, &self->a, &own));
+	says(self, own.change + 1, 9);
+	EXPECT_EQ(NFS4_OK, ask(self, &self->b, &told[0]));
+	EXPECT_EQ(NFS4_OK, ask(self, &self->b, &told[1]));
+	EXPECT_EQ(9, told[0].size);
+	EXPECT_LE(9, told[0].space_used); /* or it would pass for a hole */
+	EXPECT_LT(own.change, told[0].change);
+	EXPECT_LT(told[0].change, told[1].change); /* it may have changed once more */
+	EXPECT_EQ(-1, sem_trywait(&self->a.called_back));
+
+	lab_sequence(&self->a, 0);
+	LAB_OP(&self->a, OP_PUTFH, .putfh = {self->fh});
+	LAB_OP(&self->a, OP_WRITE, .write = w);
+	EXPECT_EQ(NFS4_OK, lab_send(&self->a));
+	EXPECT_EQ(NFS4_OK, give_back(self, &id));
+	EXPECT_EQ(NFS4_OK, ask(self, &self->b, &told[2]));
+	EXPECT_EQ(9, told[2].size);
+	EXPECT_NE(told[0].change, told[2].change);
+	EXPECT_NE(told[1].change, told[2].change);
+}
+
+/* The times of the file itself are those that its writer left. */
+TEST_F(deleg, asking_leaves_the_file_alone)
+{
+	struct nfs4_attrs own, told;
+	struct stat before, after;
+
+	ASSERT_EQ(OPEN_DELEGATE_WRITE, give(self, BOTH | OPEN4_SHARE_ACCESS_WANT_WRITE_DELEG));
+	ASSERT_EQ(0, stat(self->path, &before));
+	ASSERT_EQ(NFS4_OK, ask(self, &self->a, &own));
+	says(self, own.change + 1, 9);
+	usleep(20000);
+	EXPECT_EQ(NFS4_OK, ask(self, &self->b, &told));
+	ASSERT_EQ(0, stat(self->path, &after));
+	EXPECT_TRUE(told.time_modify.sec > own.time_modify.sec ||
+		    told.time_modify.nsec > own.time_modify.nsec);
+	EXPECT_EQ(0, after.st_size);
+	EXPECT_EQ(before.st_mtim.tv_sec, after.st_mtim.tv_sec);
+	EXPECT_EQ(before.st_mtim.tv_nsec, after.st_mtim.tv_nsec);
+	EXPECT_EQ(NFS4_OK, give_back(self, &self->open.delegation.stateid));
+}
+
+/* A size that is not the server's is news, too: data may be on its way. */
+TEST_F(deleg, a_size_of_its_own_is_a_change)
+{
+	struct nfs4_attrs own, told;
+
+	ASSERT_EQ(OPEN_DELEGATE_WRITE, give(self, BOTH | OPEN4_SHARE_ACCESS_WANT_WRITE_DELEG));
+	ASSERT_EQ(NFS4_OK, ask(self, &self->a, &own));
+	says(self, own.change, 7);
+	EXPECT_EQ(NFS4_OK, ask(self, &self->b, &told));
+	EXPECT_EQ(7, told.size);
+	EXPECT_NE(own.change, told.change);
+	EXPECT_EQ(NFS4_OK, give_back(self, &self->open.delegation.stateid));
+}
+
+static bool bind_again(FIXTURE_DATA(deleg) * self)
+{
+	struct nfs4_bind_conn bind = {.dir = CDFC4_FORE_OR_BOTH};
+
+	lab_disconnect(&self->a);
+	if (!lab_connect(&self->a, &self->srv))
+		return false;
+	memcpy(bind.sessionid, self->a.session, sizeof(bind.sessionid));
+	lab_begin(&self->a);
+	LAB_OP(&self->a, OP_BIND_CONN_TO_SESSION, .bind_conn = bind);
+	return !lab_send(&self->a);
+}
+
+/* Its number was used: the one after it is not refused. */
+TEST_F(deleg, who_does_not_answer_is_called_back)
+{
+	struct nfs4_attrs told;
+	struct nfs4_stateid id;
+
+	ASSERT_EQ(OPEN_DELEGATE_WRITE, give(self, BOTH | OPEN4_SHARE_ACCESS_WANT_WRITE_DELEG));
+	id = self->open.delegation.stateid;
+	self->a.deaf = self->a.counts = true;
+	EXPECT_EQ(NFS4ERR_DELAY, ask(self, &self->b, &told));
+	self->a.deaf = false;
+	ASSERT_TRUE(bind_again(self));
+	do {
+		sem_wait(&self->a.called_back);
+	} while (memcmp(&self->a.cb_stateid, &id, sizeof(id)) != 0);
+	EXPECT_EQ(NFS4ERR_DELAY, ask(self, &self->b, &told));
+	EXPECT_EQ(NFS4_OK, give_back(self, &id));
+	EXPECT_EQ(NFS4_OK, ask(self, &self->b, &told));
+}
+
+TEST_F(deleg, what_open_takes_can_be_asked_for)
+{
+	struct nfs4_map_args want = {.map = {.word = {0}}};
+	struct nfs4_attrs got;
+	union nfs4_res res;
+
+	nfs4_bit_set(&want.map, FATTR4_OPEN_ARGUMENTS);
+	lab_sequence(&self->b, 0);
+	LAB_OP(&self->b, OP_PUTFH, .putfh = {self->dir});
+	LAB_OP(&self->b, OP_GETATTR, .getattr = want);
+	ASSERT_EQ(NFS4_OK, lab_send(&self->b));
+	lab_res(&self->b, OP_PUTFH, &res);
+	lab_res(&self->b, OP_GETATTR, &res);
+	ASSERT_EQ(0, nfs4_attrs_decode(&res.getattr.attr, &got));
+	EXPECT_EQ(0xe, got.open_arguments.access.word[0]); /* each value is a bit */
+	EXPECT_EQ(0xf, got.open_arguments.deny.word[0]);
+	EXPECT_EQ(1u << 3 | 1u << 4, got.open_arguments.want.word[0]); /* any, none */
+	EXPECT_EQ(0x37, got.open_arguments.claim.word[0]); /* none of an earlier client's */
+	EXPECT_EQ(0xf, got.open_arguments.createmode.word[0]);
 }
 
 TEST_F(deleg, a_program_on_the_server_waits_too)

@@ -1,36 +1,21 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # ocp on URLs of a server that others wrote: nfs-ganesha of Debian 12, which has neither
-# CLONE nor COPY (packages nfs-ganesha, nfs-ganesha-vfs).
+# CLONE nor COPY.
 
 # start_server PORT
 start_server() {
-	requires root ganesha.nfsd python3
+	needs_ganesha
 	dir=$TEST_DIR/export path=/export
 	port=$1
-	[ "$port" != 0 ] || port=$(python3 -c 'import socket
-s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+	[ "$port" != 0 ] || port=$(free_port)
 	mkdir -p "$dir"
-	cat >"$TEST_DIR/ganesha.conf" <<-END
-		NFS_CORE_PARAM { Protocols = 4; NFS_Port = $port; Bind_addr = 127.0.0.1;
-			Enable_NLM = false; Enable_RQUOTA = false; fsid_device = true; }
-		NFSV4 { Grace_Period = 5; Lease_Lifetime = 9; Minor_Versions = 1, 2;
-			Only_Numeric_Owners = true; RecoveryRoot = $TEST_DIR/recovery; }
-		EXPORT { Export_Id = 7; Path = $dir; Pseudo = $path; Access_Type = RW;
-			Squash = No_Root_Squash; SecType = sys; Transports = TCP; Protocols = 4;
-			PrivilegedPort = false; FSAL { Name = VFS; } }
-	END
-	ganesha.nfsd -F -f "$TEST_DIR/ganesha.conf" -L "$TEST_DIR/ganesha.log" -p "$TEST_DIR/ganesha.pid" \
-		>/dev/null 2>&1 &
-	echo $! >"$TEST_DIR/server.pid"
-	disown
-	for _ in $(seq 100); do
-		! (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null || return 0
-		sleep 0.1
-	done
-	skip "nfs-ganesha does not serve: $(tail -n 1 "$TEST_DIR/ganesha.log")"
+	gone "$port"
+	ganesha "$port" 4 "1, 2" "Bind_addr = 127.0.0.1;"
 }
 
+# shellcheck source=selftests/nfs/ganesha.lib
+. "$(dirname "$0")/ganesha.lib"
 # shellcheck source=selftests/nfs/client.lib
 . "$(dirname "$0")/client.lib"
 

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/bytes.h"
 #include "selftests/nfs/lab.h"
 
 static const char *why = "";
@@ -155,8 +156,32 @@ int lab_stop(struct lab_server *srv)
 
 /* Callbacks ---------------------------------------------------------------------- */
 
-static void put_cb_res(struct lab *lab, struct xdr *in, struct xdr *out)
+static uint32_t cb_getattr(const struct lab *lab, uint8_t vals[16], struct nfs4_fattr *attr)
 {
+	nfs4_bit_set(&attr->map, FATTR4_CHANGE);
+	nfs4_bit_set(&attr->map, FATTR4_SIZE);
+	put_be64(vals, lab->cb_change);
+	put_be64(vals + 8, lab->cb_size);
+	attr->vals = (struct xdr_bytes){vals, 16};
+	return lab->knows ? NFS4_OK : NFS4ERR_NOTSUPP;
+}
+
+static uint32_t cb_sequence(struct lab *lab, const struct nfs4_cb_sequence_args *a,
+			    struct nfs4_cb_sequence_res *r)
+{
+	bool again = lab->counts && a->seqid == lab->cb_seqid;
+
+	memcpy(r->sessionid, a->sessionid, NFS4_SESSIONID_SIZE);
+	r->seqid = lab->cb_seqid = a->seqid;
+	return again ? NFS4ERR_RETRY_UNCACHED_REP : NFS4_OK;
+}
+
+/* Whether it was CB_GETATTR. */
+static bool put_cb_res(struct lab *lab, struct xdr *in, struct xdr *out)
+{
+	uint8_t vals[16];
+	uint32_t status = NFS4_OK;
+	bool getattr = false;
 	struct nfs4_call_head head = {.cb = true};
 	struct nfs4_reply_head reply = {.cb = true};
 	union nfs4_cb_args args;
@@ -164,7 +189,7 @@ static void put_cb_res(struct lab *lab, struct xdr *in, struct xdr *out)
 
 	nfs4_call_begin(in, &head);
 	nfs4_reply_begin(out, &reply);
-	for (uint32_t i = 0; i < head.nops; i++) {
+	for (uint32_t i = 0; i < head.nops && !status; i++) {
 		uint32_t op = xdr_get_u32(in);
 
 		memset(&args, 0, sizeof(args));
@@ -173,19 +198,21 @@ static void put_cb_res(struct lab *lab, struct xdr *in, struct xdr *out)
 			break;
 		nfs4_cb_op(op)->args(in, &args);
 		if (op == OP_CB_SEQUENCE) {
-			memcpy(res.sequence.sessionid, args.sequence.sessionid,
-			       NFS4_SESSIONID_SIZE);
-			res.sequence.seqid = args.sequence.seqid;
+			status = cb_sequence(lab, &args.sequence, &res.sequence);
 		} else if (op == OP_CB_OFFLOAD) {
 			lab->cb_stateid = args.offload.stateid;
 			lab->cb_status = args.offload.status;
 			lab->cb_count = args.offload.write.count;
 		} else if (op == OP_CB_RECALL) {
 			lab->cb_stateid = args.recall.stateid;
+		} else if (op == OP_CB_GETATTR) {
+			getattr = true;
+			status = cb_getattr(lab, vals, &res.getattr.attr);
 		}
-		nfs4_put_res(out, &reply, op, NFS4_OK, &res);
+		nfs4_put_res(out, &reply, op, status, &res);
 	}
 	nfs4_reply_end(out, &reply);
+	return getattr;
 }
 
 static void called(void *ctx, struct rpc_call *call)
@@ -193,15 +220,16 @@ static void called(void *ctx, struct rpc_call *call)
 	struct lab *lab = ctx;
 	uint8_t buf[RPC_HEAD_MAX + 1024];
 	struct xdr x;
+	bool getattr;
 
-	if (!lab->deaf) {
-		xdr_encode(&x, buf, sizeof(buf));
-		rpc_reply_begin(call, &x);
-		put_cb_res(lab, &call->args, &x);
+	xdr_encode(&x, buf, sizeof(buf));
+	rpc_reply_begin(call, &x);
+	getattr = put_cb_res(lab, &call->args, &x);
+	if (!lab->deaf)
 		rpc_send(call->conn, &x);
-	}
 	rpc_call_done(call);
-	sem_post(&lab->called_back);
+	if (!getattr)
+		sem_post(&lab->called_back);
 }
 
 /* COMPOUND ----------------------------------------------------------------------- */

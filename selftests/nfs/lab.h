@@ -47,12 +47,16 @@ struct lab {
 	int err; /* of the RPC */
 	sem_t came;
 
-	/* CB_OFFLOAD, CB_RECALL */
+	/* CB_OFFLOAD, CB_RECALL; CB_GETATTR raises no called_back */
 	sem_t called_back;
-	bool deaf; /* callbacks are not answered */
+	_Atomic bool deaf; /* callbacks are not answered */
 	struct nfs4_stateid cb_stateid;
 	uint32_t cb_status;
 	uint64_t cb_count;
+	bool knows; /* the answer to CB_GETATTR; else there is none */
+	uint64_t cb_change, cb_size;
+	bool counts; /* and refuses a callback that it has seen before */
+	uint32_t cb_seqid;
 };
 
 /* True when it serves; else the reason is in lab_why(). */

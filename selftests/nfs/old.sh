@@ -9,11 +9,6 @@ fi
 
 grep -q '^#define CONFIG_FS_LIBNFS 1' "${O:-build}/include/generated/autoconf.h" || no_libnfs=1
 
-free_port() {
-	python3 -c 'import socket
-s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
-}
-
 portmapper() {
 	[ -n "${OLD_NET-}" ] || skip "no network of its own"
 	ip link set lo up
@@ -26,43 +21,26 @@ portmapper() {
 		! (: <"/dev/tcp/127.0.0.1/111") 2>/dev/null || return 0
 		sleep 0.1
 	done
-	skip "rpcbind does not serve"
+	fail "rpcbind does not serve"
 }
 
 # start_server PORT: $protocols and $minors are what it speaks
 start_server() {
 	[ -z "${no_libnfs-}" ] || skip "no libnfs in this build"
-	requires root ganesha.nfsd rpcbind python3
+	needs_ganesha
+	requires rpcbind
 	[ "$1" != 0 ] || portmapper
 	dir=$TEST_DIR/export path=$dir
 	port=$1
 	[ "$port" != 0 ] || port=$(free_port)
 	mountport=${mountport-$(free_port)}
 	mkdir -p "$dir"
-	cat >"$TEST_DIR/ganesha.conf" <<-END
-		NFS_CORE_PARAM { Protocols = ${protocols-3, 4}; NFS_Port = $port; MNT_Port = $mountport;
-			Enable_NLM = false; Enable_RQUOTA = false;
-			fsid_device = true; mount_path_pseudo = false; }
-		NFSV4 { Grace_Period = 5; Lease_Lifetime = 9; Minor_Versions = ${minors-0};
-			Only_Numeric_Owners = true; RecoveryRoot = $TEST_DIR/recovery; }
-		EXPORT { Export_Id = 7; Path = $dir; Pseudo = $path; Access_Type = RW;
-			Squash = No_Root_Squash; SecType = sys; Transports = TCP; Protocols = 3, 4;
-			PrivilegedPort = false; FSAL { Name = VFS; } }
-	END
-	while (: <"/dev/tcp/127.0.0.1/$port" || : <"/dev/tcp/127.0.0.1/$mountport") 2>/dev/null; do
-		sleep 0.1 # the one that was killed has not gone yet
-	done
-	ganesha.nfsd -F -f "$TEST_DIR/ganesha.conf" -L "$TEST_DIR/ganesha.log" -p "$TEST_DIR/ganesha.pid" \
-		>/dev/null 2>&1 &
-	echo $! >"$TEST_DIR/server.pid"
-	disown
-	for _ in $(seq 100); do
-		! (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null || return 0
-		sleep 0.1
-	done
-	skip "nfs-ganesha does not serve: $(tail -n 1 "$TEST_DIR/ganesha.log")"
+	gone "$port" "$mountport"
+	ganesha "$port" "${protocols-3, 4}" "${minors-0}" "MNT_Port = $mountport; mount_path_pseudo = false;"
 }
 
+# shellcheck source=selftests/nfs/ganesha.lib
+. "$(dirname "$0")/ganesha.lib"
 # shellcheck source=selftests/nfs/client.lib
 . "$(dirname "$0")/client.lib"
 

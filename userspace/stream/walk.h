@@ -10,9 +10,9 @@
  *	walk_share.c			extents that have been sent already
  *	walk_place.c			directories of the source that are in use
  *
- * Memory: at most IN_FLIGHT bytes of data are read or wait to be written, a
- * directory buffer for each level of the tree, what walk_share.c says, and 100 bytes
- * and a name for each file with several names of which not all have been met.
+ * Memory: at most IN_FLIGHT bytes of data are read or wait to be written (of a server's
+ * tree, IN_FLIGHT_FAR), a directory buffer for each level of the tree, what walk_share.c
+ * says, and 100 bytes and a name for each file with several names of which not all have been met.
  */
 #ifndef STREAM_WALK_H
 #define STREAM_WALK_H
@@ -24,12 +24,13 @@
 #include "vfs.h"
 #include "writer.h"
 
-#define RANGE_SIZE ((uint64_t)1 << 20)	/* of a large file: one step */
-#define JOB_STEPS  64			/* at most, in a job */
-#define JOB_BYTES  ((uint64_t)1 << 20)	/* of data in a job, about */
-#define IN_FLIGHT  ((uint64_t)32 << 20) /* in all jobs together */
-#define WORKERS	   8
-#define FILE_COST  4096 /* what a step counts beside its data */
+#define RANGE_SIZE    ((uint64_t)1 << 20)  /* of a large file: one step */
+#define JOB_STEPS     64		   /* at most, in a job */
+#define JOB_BYTES     ((uint64_t)1 << 20)  /* of data in a job, about */
+#define IN_FLIGHT     ((uint64_t)4 << 20)  /* in all jobs together: more leaves the cache */
+#define IN_FLIGHT_FAR ((uint64_t)32 << 20) /* and of a server's tree, where reading is waiting */
+#define WORKERS	      8
+#define FILE_COST     4096 /* what a step counts beside its data */
 
 struct manifest_writer;
 

@@ -27,7 +27,7 @@ struct line {
 	pthread_cond_t work, turn_came, room, done;
 	struct job *head, *take, **tail; /* not written yet; not taken yet */
 	struct job *open;		 /* being filled, by the walk alone */
-	uint64_t numbers, turn, in_flight;
+	uint64_t numbers, turn, in_flight, most;
 	bool ending;
 	int err;
 	unsigned nthreads, nspares;
@@ -322,6 +322,7 @@ int line_start(struct walk *w)
 	if (!l)
 		return -ENOMEM;
 	l->w = w;
+	l->most = cr_file_fd(w->root) >= 0 ? IN_FLIGHT : IN_FLIGHT_FAR;
 	l->tail = &l->head;
 	pthread_mutex_init(&l->lock, NULL);
 	pthread_cond_init(&l->work, NULL);
@@ -349,7 +350,7 @@ static int line_flush(struct line *l)
 		return 0;
 	l->open = NULL;
 	pthread_mutex_lock(&l->lock);
-	while (l->in_flight && l->in_flight + job->cost > IN_FLIGHT && !l->w->stop)
+	while (l->in_flight && l->in_flight + job->cost > l->most && !l->w->stop)
 		pthread_cond_wait(&l->room, &l->lock);
 	l->in_flight += job->cost;
 	job->number = l->numbers++;

@@ -22,7 +22,7 @@ portmapper() {
 	rpcbind -f -i -w &
 	echo "kill $! 2>/dev/null" >>"$TEST_DIR/.defer"
 	disown
-	for _ in $(seq 100); do
+	for _ in $(seq 600); do
 		! (: <"/dev/tcp/127.0.0.1/111") 2>/dev/null || return 0
 		sleep 0.1
 	done
@@ -56,8 +56,9 @@ start_server() {
 		>/dev/null 2>&1 &
 	echo $! >"$TEST_DIR/server.pid"
 	disown
-	for _ in $(seq 100); do
+	for _ in $(seq 600); do
 		! (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null || return 0
+		kill -0 "$(cat "$TEST_DIR/server.pid")" 2>/dev/null || break
 		sleep 0.1
 	done
 	skip "nfs-ganesha does not serve: $(tail -n 1 "$TEST_DIR/ganesha.log")"

@@ -153,17 +153,17 @@ static void *stop_soon(void *arg)
 }
 
 /*
- * Exact: the bytes counted are there and the file ends with them.  One second
- * is far more than a slice takes and far less than a file of any size.
+ * Exact: the bytes counted are there and the file ends with them.  So many seconds
+ * are far more than a slice takes, on a busy machine too.
  */
 TEST_F(call, stop_ends_soon_with_an_exact_count)
 {
 	unsigned stopped = 0;
 
 	put(self->in, 0, 96 * MIB, IN_SEED);
-	for (unsigned i = 0; i < 6; i++) {
+	for (unsigned i = 0; i < 6 || (!stopped && i < 40); i++) {
 		struct call c = {.in = self->in, .out = self->out, .len = COPY_LEN_EOF};
-		struct meddler m = {.us = 2000L * i};
+		struct meddler m = {.us = 2000L * (i % 6)};
 		pthread_t thread;
 		double begin = now();
 
@@ -172,14 +172,15 @@ TEST_F(call, stop_ends_soon_with_an_exact_count)
 		ASSERT_EQ(0, ftruncate(self->out, 0));
 		ASSERT_EQ(0, pthread_create(&thread, NULL, stop_soon, &m));
 		EXPECT_EQ(0, call(&c));
-		EXPECT_GT(1.0 + 2e-3 * i, now() - begin);
+		EXPECT_GT(20.0, now() - begin);
 		pthread_join(thread, NULL);
 		stopped += (unsigned)c.res.stopped;
 		EXPECT_EQ(c.res.stopped, c.res.bytes < 96 * MIB);
 		EXPECT_EQ(c.res.bytes, size_of_fd(self->out));
 		EXPECT_EQ(-1, differs(self->out, 0, c.res.bytes, IN_SEED, 0));
 	}
-	TH_LOG("%u of 6 stopped on the way", stopped);
+	EXPECT_LT(0u, stopped);
+	TH_LOG("%u stopped on the way", stopped);
 }
 
 /* One piece of data and hole of a file that others copy too. */

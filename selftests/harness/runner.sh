@@ -12,9 +12,9 @@ script() {
 	chmod +x "$T/$1"
 }
 
-# gives SUMMARY STATUS: what the runner ends with for the script t
+# gives SUMMARY STATUS [SECONDS]: what the runner ends with for the script t
 gives() {
-	run "$SRC/selftests/run" -t 2 "$T/t"
+	run "$SRC/selftests/run" -t "${3-100}" "$T/t"
 	is "$1" "$(echo "$out" | tail -n 1)" "last line"
 	is "$2" "$status" "exit status"
 }
@@ -160,9 +160,9 @@ test_bad_exit_after_good_results_is_a_failure() {
 test_hang_is_a_failure() {
 	script t <<-'END'
 		echo "1..1"
-		sleep 100
+		sleep 1000
 	END
-	gives "0 passed, 1 failed, 0 skipped" 1
+	gives "0 passed, 1 failed, 0 skipped" 1 2
 	like "*still running after 2 s*" "$out"
 }
 

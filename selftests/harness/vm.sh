@@ -69,7 +69,7 @@ test_hanging_guest_fails_its_test_within_the_limit() {
 	is 1 "$status" "status"
 	like "*the guest hangs: silent for 20 s*not ok 1 $T/hang*
 0 passed, 1 failed, 0 skipped" "$out"
-	[ $((SECONDS - began)) -lt 120 ]
+	[ $((SECONDS - began)) -lt 600 ] # a guest takes a minute to boot where all is busy
 }
 
 test_hanging_test_is_killed_and_the_next_one_runs() {
@@ -81,9 +81,9 @@ test_hanging_test_is_killed_and_the_next_one_runs() {
 		echo "1..1"
 		echo "ok 1 after"
 	END
-	guest -t 3 "$T/hang" "$T/after"
+	guest -t 15 "$T/hang" "$T/after"
 	is 1 "$status" "status"
-	like "*still running after 3 s*not ok 1 *ok 2 *1 passed, 1 failed, 0 skipped" "$out"
+	like "*still running after 15 s*not ok 1 *ok 2 *1 passed, 1 failed, 0 skipped" "$out"
 }
 
 test_killed_runner_leaves_no_guest() {

@@ -22,7 +22,7 @@ test_the_server_copies_and_no_data_passes() {
 # A server whose disk is busy when the signal comes has the file removed all the same.
 test_a_signal_while_the_server_stalls_leaves_nothing_behind() {
 	head -c 60M /dev/zero >"$T/file"
-	proxy --slow 15
+	proxy --slow 50
 	timeout 60 "$OCP" "$T/file" "$via/stalled" &
 	flowing $!
 	say hang

@@ -26,7 +26,7 @@ stop_it() {
 # reload PATTERN: SIGHUP, until the log says so
 reload() {
 	kill -HUP "$(cat "$T/a.pid")"
-	for _ in $(seq 100); do
+	for _ in $(seq 1200); do
 		! grep -q "$1" "$T/a.log" || return 0
 		sleep 0.05
 	done

@@ -17,7 +17,7 @@ portmapper() {
 	rpcbind -f -i -w &
 	echo "kill $! 2>/dev/null" >>"$TEST_DIR/.defer"
 	disown
-	for _ in $(seq 100); do
+	for _ in $(seq 600); do
 		! (: <"/dev/tcp/127.0.0.1/111") 2>/dev/null || return 0
 		sleep 0.1
 	done
@@ -147,7 +147,7 @@ test_a_server_that_refuses_version_4_is_asked_by_3() {
 
 test_a_restart_of_a_server_of_version_3_is_waited_out() {
 	head -c 60M /dev/urandom >"$T/file"
-	proxy --slow 15
+	proxy --slow 50
 	timeout 100 "$OCP" "$T/file" "$via/written?version=3&mountport=$mountport" &
 	copy=$!
 	flowing "$copy"
@@ -159,7 +159,7 @@ test_a_restart_of_a_server_of_version_3_is_waited_out() {
 
 test_a_hung_server_of_version_3_is_given_up_in_time() {
 	head -c 60M /dev/urandom >"$T/file"
-	proxy --slow 15
+	proxy --slow 50
 	timeout 60 "$OCP" "$T/file" "$via/hung?version=3&mountport=$mountport&timeout=3" \
 		>"$T/said" 2>&1 &
 	flowing $!
@@ -171,7 +171,7 @@ test_a_hung_server_of_version_3_is_given_up_in_time() {
 
 test_a_signal_ends_it_before_a_hung_server_of_version_3() {
 	head -c 60M /dev/urandom >"$T/file"
-	proxy --slow 15
+	proxy --slow 50
 	timeout 60 "$OCP" "$T/file" "$via/stopped?version=3&mountport=$mountport" >"$T/said" 2>&1 &
 	flowing $!
 	say hang

@@ -11,7 +11,8 @@
 #include "kselftest_harness.h"
 #include "lib/sunrpc/rpc.h"
 
-#define PROG 0x20000001u
+#define PROG  0x20000001u
+#define PIPES 64u
 
 struct answer {
 	sem_t came;
@@ -167,7 +168,7 @@ FIXTURE_SETUP(rpc)
 		.call = serve, .closed = server_closed, .ctx = self, .record_max = 4 << 20};
 	self->call =
 		(struct rpc_options){.closed = client_closed, .ctx = self, .record_max = 4 << 20};
-	self->pipes = rpc_pipes_new(1 << 18, 64);
+	self->pipes = rpc_pipes_new(1 << 18, PIPES);
 	self->loop = ev_loop_new();
 	self->client_loop = ev_loop_new();
 	ASSERT_EQ(0, rpc_addr_parse("127.0.0.1:0", &self->addr));
@@ -311,17 +312,44 @@ TEST_F(rpc, replies_from_pipes_arrive_whole_when_the_peer_reads_late)
 	free(data);
 }
 
+/* All that nobody holds, behind the @n that we have. */
+static unsigned take_pipes(struct rpc_pipes *pipes, struct rpc_pipe **got, unsigned n)
+{
+	while (n < PIPES && (got[n] = rpc_pipe_get(pipes)))
+		n++;
+	return n;
+}
+
 TEST_F(rpc, what_waits_in_pipes_is_dropped_with_the_connection)
 {
+	struct rpc_pipe *got[PIPES];
 	static struct answer a[36];
+	unsigned lost = 0, n;
 	sem_t gate;
+	char c;
 
 	ASSERT_EQ(0, ask_piped(self, a, ARRAY_SIZE(a), &gate));
+	n = take_pipes(self->pipes, got, 0);
+	EXPECT_GT(PIPES, n); /* the others have what waits */
 	rpc_conn_close(self->conn);
 	sem_post(&gate);
 	sem_wait(&self->server_closed);
-	for (unsigned i = 0; i < ARRAY_SIZE(a); i++)
+	for (unsigned i = 0; i < ARRAY_SIZE(a); i++) {
 		sem_wait(&a[i].came);
+		lost += a[i].err < 0;
+	}
+	EXPECT_LT(0u, lost);
+	for (unsigned i = 0; i < 1000 && n < PIPES; i++) {
+		n = take_pipes(self->pipes, got, n);
+		usleep(10000);
+	}
+	EXPECT_EQ(PIPES, n);
+	while (n--) {
+		EXPECT_EQ(0u, got[n]->left);
+		EXPECT_EQ(-1, read(got[n]->out, &c, 1)); /* nothing of the dropped ones */
+		EXPECT_EQ(EAGAIN, errno);
+		rpc_pipe_put(got[n]);
+	}
 }
 
 TEST_F(rpc, a_call_without_reply_times_out)

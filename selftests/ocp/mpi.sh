@@ -13,8 +13,10 @@ if ! make -s -C "$SRC" O="$O" "$mpi" >"$TEST_DIR/make.log" 2>&1; then
 	not_ok it_builds
 	ktap_end
 fi
-# Nothing but memory between ranks, whatever networks there are.
-ranks=(mpirun --oversubscribe --mca btl "self,vader" --mca btl_vader_single_copy_mechanism none)
+# Nothing but memory between ranks, whatever networks there are.  Its files are called by process
+# numbers, which are the same in every PID namespace: in a folder of their own they meet no others.
+ranks=(mpirun --oversubscribe --mca btl "self,vader" --mca btl_vader_single_copy_mechanism none
+	--mca btl_vader_backing_directory "$TEST_DIR")
 [ "$(id -u)" != 0 ] || ranks+=(--allow-run-as-root)
 
 # ranks N OPTION...

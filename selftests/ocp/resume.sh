@@ -36,15 +36,19 @@ killed() {
 
 # interrupted: a partial copy of a in b, of at least one range
 interrupted() {
-	local n
+	local rate
 	large
-	"$OCP" -p --resume --bwlimit=60M a b &
-	for n in $(seq 400); do
-		[ "$(stat -c %s .b.ocp-partial 2>/dev/null || echo 0)" -le 40000000 ] || break
-		sleep 0.02
+	for rate in 60M 20M 5M; do # slower where it came to its end before that was seen
+		"$OCP" -p --resume --bwlimit="$rate" a b &
+		until [ "$(stat -c %s .b.ocp-partial 2>/dev/null || echo 0)" -gt 40000000 ]; do
+			kill -0 $! 2>/dev/null || break
+			sleep 0.02
+		done
+		kill -KILL $! 2>/dev/null || :
+		wait $! || :
+		[ -e b ] || break
+		rm b
 	done
-	kill -KILL $!
-	wait $! || :
 	[ ! -e b ] && [ -s .b.ocp-partial ] && [ -s .b.ocp-journal ]
 }
 
@@ -66,7 +70,7 @@ test_a_signal_keeps_all_that_was_copied() {
 	requires jq
 	local kept
 	large
-	"$OCP" -p --resume --bwlimit=60M a b 2>said &
+	"$OCP" -p --resume --bwlimit=5M a b 2>said &
 	until [ "$(stat -c %s .b.ocp-partial 2>/dev/null || echo 0)" -gt 0 ]; do
 		kill -0 $!
 		sleep 0.02
@@ -156,10 +160,10 @@ test_a_journal_of_somebody_else_is_refused() {
 
 test_two_at_once_are_refused() {
 	large
-	"$OCP" -p --resume --bwlimit=20M a b &
+	"$OCP" -p --resume --bwlimit=5M a b &
 	defer "kill $! 2>/dev/null || :"
-	for _ in $(seq 200); do
-		[ ! -e .b.ocp-partial ] || break
+	until [ -e .b.ocp-partial ]; do
+		kill -0 $!
 		sleep 0.02
 	done
 	run "$OCP" -p --resume a b

@@ -15,6 +15,7 @@ units() {
 
 # broken OPCODE N [COMMAND...]: $port is that of a link that breaks then
 broken() {
+	: >cut.port # which may be there from the last one
 	python3 "$SRC/selftests/scsi/cut.py" "$port" "$@" >cut.port 2>cut.log &
 	defer "kill $! 2>/dev/null || :"
 	until port=$(cat cut.port) && [ -n "$port" ]; do

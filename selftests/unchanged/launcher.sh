@@ -94,7 +94,10 @@ test_a_shell_can_stop_continue_and_interrupt_it() {
 		until(b"Stopped")
 		send(b"fg\n")
 		until(b"exec sleep 60'")
-		time.sleep(0.2)
+		# The shell says that first, and then gives away the terminal.
+		end = time.time() + 20
+		while os.tcgetpgrp(fd) == pid and time.time() < end:
+		    time.sleep(0.01)
 		send(b"\x03")
 		send(b"echo status=$?\n")
 		until(b"status=130")

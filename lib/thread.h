@@ -13,4 +13,12 @@
  */
 int thread_start(pthread_t *thread, void *(*run)(void *), void *arg);
 
+/**
+ * rwlock_init - pthread_rwlock_init(3) of a lock whose writers do not wait for ever
+ *
+ * However many readers come: those that come later wait for a writer that waits.  So
+ * nobody takes it for reading twice.
+ */
+void rwlock_init(pthread_rwlock_t *lock);
+
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "lib/thread.h"
 #include "nfsd/export.h"
 #include "nfsd/pool.h"
 #include "nfsd/state.h"
@@ -20,6 +21,7 @@ void put_write_verf(struct nfsd *s, uint8_t verf[NFS4_VERIFIER_SIZE])
 }
 
 #define SYNC_LONG_US 200u
+#define WRITE_TRIES  3u
 
 static uint64_t now_us(void)
 {
@@ -29,16 +31,12 @@ static uint64_t now_us(void)
 	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
-/* In memory it takes nothing, on a disk milliseconds: by those before. */
 static int timed_sync(struct nfsd *s, struct file *file, bool data_only)
 {
 	uint32_t mean = atomic_load(&s->sync_us);
 	uint64_t start = now_us(), took;
-	int err;
+	int err = cr_sync(file, data_only);
 
-	if (mean > SYNC_LONG_US)
-		pool_block(s->pool);
-	err = cr_sync(file, data_only);
 	took = now_us() - start;
 	if (took > UINT32_MAX / 8)
 		took = UINT32_MAX / 8;
@@ -46,14 +44,36 @@ static int timed_sync(struct nfsd *s, struct file *file, bool data_only)
 	return err;
 }
 
-/* After a failed fsync(2) the kernel forgets what it could not write: it must be sent again. */
+/*
+ * After a failed fsync(2) the kernel forgets what it could not write: it must be sent again,
+ * which the write verifier says.  And of those that wait for the same it tells one alone.  So
+ * who hears of nothing waits for the others that are under way, and the verifier that is told
+ * after that knows of all.
+ */
 uint32_t file_sync(struct nfsd *s, struct file *file, bool data_only)
 {
-	int err = timed_sync(s, file, data_only);
+	pthread_rwlock_t *others = &s->syncs[cr_file_id(file)->ino % NFSD_SYNCS];
+	int err;
 
+	/* In memory it takes nothing, on a disk milliseconds: by those before. */
+	if (atomic_load(&s->sync_us) > SYNC_LONG_US)
+		pool_block(s->pool);
+	pthread_rwlock_rdlock(others);
+	err = timed_sync(s, file, data_only);
 	if (err)
 		atomic_fetch_add(&s->write_verf, 1);
-	return nfsd_status(err);
+	pthread_rwlock_unlock(others);
+	if (err)
+		return nfsd_status(err);
+	pthread_rwlock_wrlock(others);
+	pthread_rwlock_unlock(others);
+	return NFS4_OK;
+}
+
+void file_syncs_init(struct nfsd *s)
+{
+	for (unsigned i = 0; i < NFSD_SYNCS; i++)
+		rwlock_init(&s->syncs[i]);
 }
 
 /* All of it, or as much as went before an error. */
@@ -72,6 +92,28 @@ static ssize_t write_all(struct file *file, const struct xdr_bytes *data, uint64
 	return done || n >= 0 ? (ssize_t)done : n;
 }
 
+/* Again, where the sync of another may have taken some of it along. */
+static uint32_t write_out(struct compound *c, struct io *io, const struct nfs4_write_args *a,
+			  uint8_t verf[NFS4_VERIFIER_SIZE], ssize_t *n)
+{
+	uint8_t after[NFS4_VERIFIER_SIZE];
+	uint32_t status = NFS4_OK;
+
+	for (unsigned i = 0; i < WRITE_TRIES; i++) {
+		put_write_verf(c->s, verf); /* before: a loss meanwhile shows */
+		*n = write_all(io->file, &a->data, a->offset);
+		obj_written(c, c->cur, io);
+		if (*n <= 0 || a->stable == UNSTABLE4)
+			return NFS4_OK;
+		status = file_sync(c->s, io->file, a->stable == DATA_SYNC4);
+		obj_changed(c->cur);
+		put_write_verf(c->s, after);
+		if (status || !memcmp(verf, after, sizeof(after)))
+			return status;
+	}
+	return NFS4ERR_IO;
+}
+
 uint32_t op_write(struct compound *c, union nfs4_args *args, union nfs4_res *res)
 {
 	const struct nfs4_write_args *a = &args->write;
@@ -85,13 +127,7 @@ uint32_t op_write(struct compound *c, union nfs4_args *args, union nfs4_res *res
 	status = io_for(c, c->cur, &a->stateid, true, &io);
 	if (status)
 		return status;
-	put_write_verf(c->s, r->verf); /* before: a loss meanwhile shows */
-	n = write_all(io->file, &a->data, a->offset);
-	obj_written(c, c->cur, io);
-	if (n > 0 && a->stable != UNSTABLE4) {
-		status = file_sync(c->s, io->file, a->stable == DATA_SYNC4);
-		obj_changed(c->cur);
-	}
+	status = write_out(c, io, a, r->verf, &n);
 	io_put(io);
 	if (n < 0)
 		return nfsd_status((int)n);
@@ -114,8 +150,8 @@ uint32_t op_commit(struct compound *c, union nfs4_args *args, union nfs4_res *re
 		return NFS4ERR_INVAL;
 	io = io_of_anybody(c->s, &c->cur->fh);
 	if (io) {
-		put_write_verf(c->s, res->commit.verf);
 		status = file_sync(c->s, io->file, false);
+		put_write_verf(c->s, res->commit.verf);
 		io_put(io);
 		return status;
 	}
@@ -131,11 +167,11 @@ uint32_t op_commit(struct compound *c, union nfs4_args *args, union nfs4_res *re
 		return status;
 	/* Durability is nobody's privilege: whoever wrote may have had it open then. */
 	cred_root(c->w);
-	put_write_verf(c->s, res->commit.verf);
 	err = cr_openat(file, "", O_RDONLY, 0, &open);
 	if (err)
 		return nfsd_status(err);
 	status = file_sync(c->s, open, false);
+	put_write_verf(c->s, res->commit.verf);
 	cr_close(open);
 	return status;
 }

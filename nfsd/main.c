@@ -191,6 +191,7 @@ int main(int argc, char **argv)
 		return fail("setgroups", -errno) ? 1 : 0;
 	pthread_mutex_init(&s.lock, NULL);
 	pthread_mutex_init(&s.exports_lock, NULL);
+	file_syncs_init(&s);
 	if (!confine())
 		fprintf(stderr, "ocp-nfsd: system calls cannot be restricted here\n");
 	if (!s.opt.foreground) {

@@ -32,6 +32,7 @@
 #define NFSD_DIR_ROOM	 (32u << 10)
 #define NFSD_OPS	 64u /* in a COMPOUND */
 #define NFSD_SLOTS	 64u
+#define NFSD_SYNCS	 64u /* locks */
 #define NFSD_GROUPS	 (RPC_GROUPS_MAX + 1)
 
 struct nfsd_db;
@@ -69,7 +70,8 @@ struct nfsd {
 	uint8_t server_id[16]; /* of this state directory: stays over restarts */
 	uint32_t boot;	       /* counts starts */
 	_Atomic uint64_t write_verf;
-	_Atomic uint32_t sync_us; /* what fsync(2) took of late */
+	pthread_rwlock_t syncs[NFSD_SYNCS]; /* each of many files, see file_sync() */
+	_Atomic uint32_t sync_us;	    /* what fsync(2) took of late */
 	struct nfsd_db *db;
 
 	pthread_mutex_t exports_lock;
@@ -288,6 +290,7 @@ uint32_t op_seek(struct compound *c, union nfs4_args *args, union nfs4_res *res)
 uint32_t op_io_advise(struct compound *c, union nfs4_args *args, union nfs4_res *res);
 void put_write_verf(struct nfsd *s, uint8_t verf[NFS4_VERIFIER_SIZE]);
 uint32_t file_sync(struct nfsd *s, struct file *file, bool data_only);
+void file_syncs_init(struct nfsd *s);
 
 /* read_plus.c */
 uint32_t op_read_plus(struct compound *c, union nfs4_args *args, union nfs4_res *res);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lib/bytes.h"
+#include "lib/thread.h"
 #include "nfsd/paths.h"
 
 #define DB_NAME	  "ocp-nfsd-names.db"
@@ -34,17 +35,6 @@ struct row {
 	char name[NFSD_NAME];
 };
 
-/* A rename does not wait for ever, however many go by names. */
-static void ways_init(pthread_rwlock_t *ways)
-{
-	pthread_rwlockattr_t attr;
-
-	pthread_rwlockattr_init(&attr);
-	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-	pthread_rwlock_init(ways, &attr);
-	pthread_rwlockattr_destroy(&attr);
-}
-
 static int complain(struct nfsd *s, const char *what)
 {
 	fprintf(stderr, "ocp-nfsd: %s/%s: %s: %s\n", s->opt.state_dir, DB_NAME, what,
@@ -66,7 +56,7 @@ int paths_open(struct nfsd *s, const struct exports *e)
 	if (!p)
 		return complain(s, "cannot open it");
 	pthread_mutex_init(&p->lock, NULL);
-	ways_init(&p->ways);
+	rwlock_init(&p->ways);
 	snprintf(path, sizeof(path), "%s/%s", s->opt.state_dir, DB_NAME);
 	db_private(path);
 	if (sqlite3_open_v2(path, &p->sql,

@@ -295,17 +295,6 @@ static void session_free(struct ln_session *s)
 	free(s);
 }
 
-/* A rename does not wait for ever, however many others use paths. */
-static void names_init(pthread_rwlock_t *names)
-{
-	pthread_rwlockattr_t attr;
-
-	pthread_rwlockattr_init(&attr);
-	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-	pthread_rwlock_init(names, &attr);
-	pthread_rwlockattr_destroy(&attr);
-}
-
 /**
  * ln_session_open - mount @root of a server
  * Return: 0; -ELIBACC: libnfs is not installed; what the server or the network says.
@@ -324,7 +313,7 @@ int ln_session_open(const struct ln_place *place, const char *root, const int *s
 	snprintf(s->root, sizeof(s->root), "%s", root);
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_mutex_init(&s->turn, NULL);
-	names_init(&s->names);
+	rwlock_init(&s->names);
 	pthread_cond_init(&s->moved, NULL);
 	s->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	err = s->bell < 0 ? -errno : load(&s->lib);

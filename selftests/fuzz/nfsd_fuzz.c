@@ -267,6 +267,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	s.privileged = true;
 	pthread_mutex_init(&s.lock, NULL);
 	pthread_mutex_init(&s.exports_lock, NULL);
+	file_syncs_init(&s);
 	sem_init(&ended, 0, 0);
 	umask(0);
 	s.ns = cr_ns_new();

@@ -33,7 +33,7 @@ struct copy_pool {
 	pthread_cond_t more, fewer;
 	struct copy *first, **last; /* that wait */
 	struct copy *running[COPIES_MAX];
-	unsigned threads, idle;
+	unsigned threads, idle, waiting;
 	bool ends;
 };
 
@@ -129,6 +129,7 @@ static void *worker(void *arg)
 			continue;
 		}
 		p->first = c->next;
+		p->waiting--;
 		if (!p->first)
 			p->last = &p->first;
 		for (at = 0; p->running[at]; at++)
@@ -218,13 +219,15 @@ static int enqueue(struct copy_pool *p, struct copy *c)
 	int err = 0;
 
 	pthread_mutex_lock(&p->lock);
-	if (!p->idle && p->threads < COPIES_MAX)
+	/* Who is idle may be wanted by one that came before, and not have woken yet. */
+	if (p->waiting >= p->idle && p->threads < COPIES_MAX)
 		err = add_thread(p);
 	if (p->threads) /* one of those that there are will do it */
 		err = 0;
 	if (!err) {
 		*p->last = c;
 		p->last = &c->next;
+		p->waiting++;
 		pthread_cond_signal(&p->more);
 	}
 	pthread_mutex_unlock(&p->lock);

@@ -186,7 +186,7 @@ uint32_t op_rename(struct compound *c, union nfs4_args *args, union nfs4_res *re
 	struct file_handle_bytes h, victim;
 	struct file *olddir, *newdir;
 	uint32_t status = take_name(&args->rename.from, from);
-	bool known, replaced;
+	bool known, replaced, moves;
 	int err;
 
 	if (!status)
@@ -204,7 +204,7 @@ uint32_t op_rename(struct compound *c, union nfs4_args *args, union nfs4_res *re
 	dir_before(c, c->saved, &r->source);
 	dir_before(c, c->cur, &r->target);
 	cred_caller(c, c->cur);
-	path_moves(c->s, c->cur->export);
+	moves = path_moves(c->s, c->cur->export);
 	known = name_handle(c->saved, from, &h);
 	replaced = name_handle(c->cur, to, &victim);
 	err = cr_rename_to(olddir, from, newdir, to, 0);
@@ -214,7 +214,7 @@ uint32_t op_rename(struct compound *c, union nfs4_args *args, union nfs4_res *re
 		name_gone(c, c->saved, from, &h);
 		name_come(c, c->cur, to, &h);
 	}
-	path_moved(c->s, c->cur->export);
+	path_moved(c->s, moves);
 	status = err ? rename_status(newdir, to, err) : NFS4_OK;
 	dir_after(c, c->saved, &r->source);
 	dir_after(c, c->cur, &r->target);

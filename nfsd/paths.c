@@ -303,14 +303,17 @@ int path_open(struct nfsd *s, const struct export *ex, const struct file_handle_
 	return err;
 }
 
-void path_moves(struct nfsd *s, const struct export *ex)
+bool path_moves(struct nfsd *s, const struct export *ex)
 {
-	if (ex->by_path && s->paths)
+	bool moves = ex->by_path && s->paths;
+
+	if (moves)
 		pthread_rwlock_wrlock(&s->paths->ways);
+	return moves;
 }
 
-void path_moved(struct nfsd *s, const struct export *ex)
+void path_moved(struct nfsd *s, bool moves)
 {
-	if (ex->by_path && s->paths)
+	if (moves)
 		pthread_rwlock_unlock(&s->paths->ways);
 }

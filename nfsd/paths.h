@@ -32,7 +32,7 @@ void path_forget(struct nfsd *s, const struct export *ex, const struct file_hand
  * Around a rename and what is written down of it: in between, a file would be found neither
  * where it was nor where it is, nor would what is below it.
  */
-void path_moves(struct nfsd *s, const struct export *ex);
-void path_moved(struct nfsd *s, const struct export *ex);
+bool path_moves(struct nfsd *s, const struct export *ex);
+void path_moved(struct nfsd *s, bool moves);
 
 #endif

@@ -292,6 +292,20 @@ test_attributes_of_what_is_there_are_set_again() {
 	is 600 "$(stat -c %a dst/a)"
 }
 
+# After a crash it would speak of a file that has the same number and other bytes.
+test_a_journal_of_another_partial_file_is_taken_back_on_the_storage() {
+	with_faults
+	interrupted
+	rm .b.ocp-partial
+	run "$OCP" -p --resume -T a "fault:sync(.b.ocp-journal)=EIO:$T/b"
+	is 1 "$status"
+	like "*.ocp-journal*Input/output error*" "$out"
+	[ ! -e b ]
+	"$OCP" -p --resume a b
+	same a b
+	clean
+}
+
 # The kernel tells once of what it could not write: a second sync does not make it safe.
 test_what_could_not_be_synced_is_copied_again() {
 	with_faults

@@ -308,8 +308,11 @@ static int partial_new(struct item *it, struct partial *p, mode_t mode, const ch
 	memset(&p->journal.now, 0, sizeof(p->journal.now));
 	journal_source(&p->journal.now, &it->src);
 	p->journal.now.partial_ino = stx.stx_ino;
-	/* Before this is written the old journal speaks of a file that is gone. */
-	return journal_put(&p->journal);
+	/*
+	 * Before this is written the old journal speaks of a file that is gone, of whose number
+	 * the new one may have come; a crash must not bring that back.
+	 */
+	return p->journal.found ? put_durable(&p->journal, it->dir->dst) : journal_put(&p->journal);
 }
 
 /*

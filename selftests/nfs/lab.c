@@ -82,6 +82,22 @@ static bool read_port(struct lab_server *srv, int fd)
 	return fail(text);
 }
 
+void lab_source(const char *dir, size_t size)
+{
+	char path[400];
+	uint8_t *data = malloc(size);
+	int fd;
+
+	for (size_t i = 0; i < size; i++)
+		data[i] = (uint8_t)(i * 7 + i / 1000);
+	snprintf(path, sizeof(path), "%s/src", dir);
+	fd = open(path, O_CREAT | O_WRONLY, 0600);
+	if (write(fd, data, size) != (ssize_t)size)
+		abort();
+	close(fd);
+	free(data);
+}
+
 bool lab_start(struct lab_server *srv)
 {
 	int fds[2];

@@ -66,6 +66,8 @@ int lab_kill(struct lab_server *srv, int sig);
 int lab_stop(struct lab_server *srv); /* by SIGTERM; 0 when it ended well, or ran no more */
 bool lab_export(struct lab_server *srv, const char *path);
 const char *lab_why(void);
+/* A file "src" of @size bytes in @dir. */
+void lab_source(const char *dir, size_t size);
 
 bool lab_connect(struct lab *lab, const struct lab_server *srv);
 void lab_disconnect(struct lab *lab);

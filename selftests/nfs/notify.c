@@ -23,22 +23,6 @@ FIXTURE(notify)
 	struct nfs4_stateid open, far_open;
 };
 
-static void make_file(const char *dir)
-{
-	char path[400];
-	uint8_t *data = malloc(SIZE);
-	int fd;
-
-	for (size_t i = 0; i < SIZE; i++)
-		data[i] = (uint8_t)(i * 7 + i / 1000);
-	snprintf(path, sizeof(path), "%s/src", dir);
-	fd = open(path, O_CREAT | O_WRONLY, 0600);
-	if (write(fd, data, SIZE) != SIZE)
-		abort();
-	close(fd);
-	free(data);
-}
-
 FIXTURE_SETUP(notify)
 {
 	struct nfs4_open_args src = lab_create("src", "o", OPEN4_SHARE_ACCESS_READ, 0);
@@ -49,7 +33,7 @@ FIXTURE_SETUP(notify)
 	snprintf(self->far_path, sizeof(self->far_path), "%s/b", fixture_dir());
 	mkdir(self->path, 0755);
 	mkdir(self->far_path, 0755);
-	make_file(self->path);
+	lab_source(self->path, SIZE);
 	self->srv.lease = "2";
 	self->far.inter = "127.0.0.1";
 	ASSERT_TRUE(lab_export(&self->srv, self->path));
